@@ -1,1 +1,35 @@
+//! The conformance suite for WebSocket servers.
+//!
+//! A [`Case`] tests one rule over a raw connection; a [`Runner`] runs many of
+//! them at a time over one [`Endpoint`] and gives each an [`Outcome`]. What
+//! the server is known to break stands in its `server.toml`, see [`target`].
+//!
+//! | module | holds |
+//! |---|---|
+//! | [`cases`] | the cases, one module a section of the RFC |
+//! | [`case`], [`clauses`], [`verdict`] | what a case is, what it tests, what it finds |
+//! | [`dialer`], [`peer`] | the raw connection before and after the 101 |
+//! | [`record`] | the evidence: everything that went over a connection |
+//! | [`endpoint`], [`runner`] | where to run, and the run |
+//! | [`target`], [`known`] | `server.toml`: start a server, know its faults |
+//! | [`report`] | results as text |
 
+pub mod case;
+pub mod cases;
+pub mod clauses;
+pub mod dialer;
+pub mod endpoint;
+pub mod known;
+pub mod peer;
+pub mod record;
+pub mod report;
+pub mod runner;
+pub mod target;
+pub mod verdict;
+mod wire;
+
+pub use case::Case;
+pub use endpoint::{Endpoint, Url};
+pub use known::KnownViolation;
+pub use runner::{Judged, Runner};
+pub use verdict::{Finding, Level, Outcome, Verdict};

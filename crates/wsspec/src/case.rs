@@ -1,0 +1,115 @@
+//! The case: one rule, one level, one way to find out.
+
+use std::pin::Pin;
+
+use crate::clauses::{Clause, clause};
+use crate::dialer::Dialer;
+use crate::peer::Peer;
+use crate::verdict::{Level, Verdict};
+
+/// One case of the suite.
+#[derive(Debug)]
+pub struct Case {
+    /// Such as `6455/5.5.2/ping-is-answered`; never changes.
+    pub id: &'static str,
+    /// How strongly the rule binds.
+    pub level: Level,
+    /// The rule as a sentence.
+    rule: &'static str,
+    /// The ids of the clauses that it tests, see [`crate::clauses`].
+    pub clauses: &'static [&'static str],
+    /// The Autobahn|Testsuite case that it carries: it sends the same octets.
+    pub autobahn: Option<&'static str>,
+    /// What finds out.
+    pub(crate) run: Run,
+}
+
+/// The code of a case, by where it begins.
+#[derive(Debug)]
+pub(crate) enum Run {
+    /// Before the opening handshake.
+    Dialer(for<'a> fn(&'a mut Dialer) -> Judging<'a>),
+    /// After it.
+    Peer(for<'a> fn(&'a mut Peer) -> Judging<'a>),
+}
+
+pub(crate) type Judging<'a> =
+    Pin<Box<dyn Future<Output = Verdict> + Send + 'a>>;
+
+impl Case {
+    /// The rule as a sentence.
+    #[must_use]
+    pub fn rule(&self) -> &'static str {
+        self.rule.trim()
+    }
+
+    /// The clauses that the case tests.
+    pub fn clauses(&self) -> impl Iterator<Item = &'static Clause> {
+        self.clauses.iter().filter_map(|id| clause(id))
+    }
+
+    /// Whether the case is about the opening handshake, so that its trace
+    /// should show whole heads.
+    #[must_use]
+    pub fn is_about_handshake(&self) -> bool {
+        matches!(self.run, Run::Dialer(_))
+    }
+
+    /// For the macro alone.
+    pub(crate) const fn new(
+        id: &'static str,
+        level: Level,
+        rule: &'static str,
+        clauses: &'static [&'static str],
+        autobahn: Option<&'static str>,
+        run: Run,
+    ) -> Self {
+        Self {
+            id,
+            level,
+            rule,
+            clauses,
+            autobahn,
+            run,
+        }
+    }
+}
+
+/// The table of a section's cases.
+///
+/// ```text
+/// cases! { Peer:
+///     /// A Ping is answered with a Pong that carries the same payload.
+///     Must "6455/5.5.2/ping-is-answered" ["6455-5.5.2-01"] autobahn "2.2"
+///         => ping_is_answered;
+/// }
+/// ```
+///
+/// `Peer` cases begin on an open connection, `Dialer` cases before the
+/// opening handshake. A family of values is one function with an argument,
+/// one row per id.
+macro_rules! cases {
+    ($subject:ident: $(
+        $(#[doc = $rule:literal])+
+        $level:ident $id:literal [$($clause:literal),+ $(,)?]
+            $(autobahn $autobahn:literal)?
+            => $judge:ident $(($($argument:expr),+ $(,)?))?;
+    )+) => {
+        pub(super) const CASES: &[$crate::case::Case] = &[$(
+            $crate::case::Case::new(
+                $id,
+                $crate::verdict::Level::$level,
+                concat!($($rule),+),
+                &[$($clause),+],
+                $crate::case::cases!(@autobahn $($autobahn)?),
+                $crate::case::Run::$subject(|subject| {
+                    Box::pin($judge(subject $(, $($argument),+)?))
+                }),
+            )
+        ),+];
+    };
+    (@autobahn $autobahn:literal) => { Some($autobahn) };
+    (@autobahn) => { None };
+}
+
+pub(crate) use cases;

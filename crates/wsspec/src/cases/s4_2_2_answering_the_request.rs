@@ -1,0 +1,283 @@
+//! §4.2.2, sending the server's opening handshake: what the answer says.
+
+use rfc6455::handshake::{self, Fields};
+use rfc6455::{Frame, MaskingKey};
+
+use crate::case::cases;
+use crate::dialer::{Dialer, Request};
+use crate::verdict::{Finding, Verdict};
+
+cases! { Dialer:
+    /// A right request is answered with HTTP/1.1 and status 101.
+    Must "6455/4.2.2/status-is-101" ["6455-4.2.2-17"]
+        => status_is_101;
+    /// The 101 names the new protocol: Upgrade is `websocket`.
+    Must "6455/4.2.2/upgrade-is-websocket" ["6455-4.2.2-18", "9110-7.8-02", "9110-15.2.2-01"]
+        => switch_says(|fields| match fields.only("Upgrade") {
+            Some(value) => value.eq_ignore_ascii_case(b"websocket"),
+            None => false,
+        }, "one Upgrade field with websocket");
+    /// Connection in the 101 has the option `Upgrade`.
+    Must "6455/4.2.2/connection-has-upgrade" ["6455-4.2.2-19", "9110-7.8-06"]
+        => switch_says(
+            |fields| fields.has_token("Connection", "Upgrade"),
+            "a Connection field with Upgrade",
+        );
+    /// Sec-WebSocket-Accept belongs to the key: that of the RFC's example.
+    Must "6455/4.2.2/accept-belongs-to-the-key/example" ["6455-4.2.2-20"]
+        => accept_belongs_to(["dGhlIHNhbXBsZSBub25jZQ=="]);
+    /// Sec-WebSocket-Accept belongs to the key, whatever the key.
+    Must "6455/4.2.2/accept-belongs-to-the-key/extremes" ["6455-4.2.2-20"]
+        => accept_belongs_to([
+            "AAAAAAAAAAAAAAAAAAAAAA==",
+            "/////////////////////w==",
+            "+/+/+/+/+/+/+/+/+/+/+w==",
+        ]);
+    /// Blanks around the key are no part of it.
+    Must "6455/4.2.2/accept-belongs-to-the-key/blanks" ["6455-4.2.2-20"]
+        => accept_without_blanks;
+
+    /// Without an offer the answer has no Sec-WebSocket-Protocol.
+    Must "6455/4.2.2/subprotocol-only-if-offered/no-offer" ["6455-4.2.2-11"]
+        => answer_lacks("Sec-WebSocket-Protocol", |it| it);
+    /// Without agreement the answer has no Sec-WebSocket-Protocol.
+    Must "6455/4.2.2/subprotocol-only-if-offered/unknown" ["6455-4.2.2-10", "6455-4.2.2-11"]
+        => answer_lacks("Sec-WebSocket-Protocol", |it| {
+            it.add("Sec-WebSocket-Protocol", "x-nobody-speaks-this.example")
+        });
+    /// Without an offer the answer has no Sec-WebSocket-Extensions.
+    Must "6455/4.2.2/extension-only-if-offered/no-offer" ["6455-4.2.2-15", "6455-9-01"]
+        => answer_lacks("Sec-WebSocket-Extensions", |it| it);
+    /// An extension that the server does not know is not accepted.
+    Must "6455/4.2.2/extension-only-if-offered/unknown" ["6455-4.2.2-14"]
+        => answer_lacks("Sec-WebSocket-Extensions", |it| {
+            it.add("Sec-WebSocket-Extensions", "x-nobody-does-this; a=1")
+        });
+    /// A 101 has neither Content-Length nor Transfer-Encoding: what follows
+    /// the empty line is a frame.
+    Must "6455/4.2.2/no-body-in-101" ["6455-4.2.2-24", "9110-8.6-01", "9112-6.1-01"]
+        => switch_says(
+            |fields| {
+                !fields.contains("Content-Length")
+                    && !fields.contains("Transfer-Encoding")
+            },
+            "neither Content-Length nor Transfer-Encoding",
+        );
+
+    /// A frame in the same segment as the request is not lost.
+    Should "6455/4.2.2/frames-behind-the-request/same-segment" ["6455-4.2.2-23"]
+        => early_frame_is_echoed;
+    /// A request that comes octet by octet is a request.
+    Should "6455/4.2.2/frames-behind-the-request/octet-by-octet" ["6455-4.2.2-23"]
+        => slow_request_is_accepted;
+
+    /// The refusal of a version tells which versions are spoken: 13.
+    Must "6455/4.2.2/refusal-lists-the-version/14" ["6455-4.2.2-08", "6455-4.4-01"]
+        => refusal_lists_13("14");
+    /// The refusal of a version tells which versions are spoken: 13.
+    Must "6455/4.2.2/refusal-lists-the-version/8" ["6455-4.2.2-08", "6455-4.4-01"]
+        => refusal_lists_13("8");
+    /// A resource that does not exist is an HTTP error, not a connection.
+    Must "6455/4.2.2/unknown-resource-is-refused" ["6455-4.2.2-09"]
+        => unknown_resource;
+    /// A 405 says in Allow which methods there are.
+    Must "6455/4.2.2/405-has-allow" ["9110-15.5.6-01"]
+        => status_has_field("POST", 405, "Allow");
+    /// A 426 says in Upgrade to which protocol.
+    Must "6455/4.2.2/426-has-upgrade" ["9110-7.8-05", "9110-15.5.22-01"]
+        => status_has_field("GET", 426, "Upgrade");
+}
+
+async fn status_is_101(dialer: &mut Dialer) -> Verdict {
+    let request = dialer.request();
+    let answer = dialer.dial(request).await?;
+    let head = answer.head()?;
+    match (head.status, head.version.as_str()) {
+        (101, "HTTP/1.1") => Ok(()),
+        (status, version) => Err(Finding::violation(
+            "HTTP/1.1 101",
+            format_args!("{version} {status} {}", head.reason),
+        )),
+    }
+}
+
+/// The fields of the answer to a right request; `blocked` without a 101.
+async fn fields_of_101(
+    dialer: &mut Dialer,
+    request: Request,
+) -> Result<Fields, Finding> {
+    let answer = dialer.dial(request).await?;
+    if !answer.is_switch() {
+        let reply = answer.reply();
+        return Err(Finding::Blocked(format!("there is no 101 but {reply}")));
+    }
+    answer.head().map(|head| head.fields.clone())
+}
+
+async fn switch_says(
+    dialer: &mut Dialer,
+    holds: fn(&Fields) -> bool,
+    expected: &str,
+) -> Verdict {
+    let request = dialer.request();
+    let fields = fields_of_101(dialer, request).await?;
+    if holds(&fields) {
+        return Ok(());
+    }
+    Err(Finding::violation(expected, Named(&fields)))
+}
+
+async fn accept_belongs_to<const N: usize>(
+    dialer: &mut Dialer,
+    keys: [&str; N],
+) -> Verdict {
+    for key in keys {
+        let request = dialer.request().set("Sec-WebSocket-Key", key);
+        let fields = fields_of_101(dialer, request).await?;
+        expect_accept(&fields, key)?;
+    }
+    Ok(())
+}
+
+async fn accept_without_blanks(dialer: &mut Dialer) -> Verdict {
+    let key = "dGhlIHNhbXBsZSBub25jZQ==";
+    let spaced = format!("  {key} \t ");
+    let request = dialer.request().set("Sec-WebSocket-Key", &spaced);
+    expect_accept(&fields_of_101(dialer, request).await?, key)
+}
+
+fn expect_accept(fields: &Fields, key: &str) -> Verdict {
+    let expected = handshake::accept(key.as_bytes());
+    let values: Vec<_> = fields
+        .all("Sec-WebSocket-Accept")
+        .map(String::from_utf8_lossy)
+        .collect();
+    match &values[..] {
+        [value] if *value == expected => Ok(()),
+        values => Err(Finding::violation(
+            format_args!("Sec-WebSocket-Accept: {expected}"),
+            format_args!("{values:?} for the key {key}"),
+        )),
+    }
+}
+
+async fn answer_lacks(
+    dialer: &mut Dialer,
+    name: &str,
+    change: fn(Request) -> Request,
+) -> Verdict {
+    let request = change(dialer.request());
+    let fields = fields_of_101(dialer, request).await?;
+    match fields.all(name).next() {
+        None => Ok(()),
+        Some(value) => Err(Finding::violation(
+            format_args!("no {name}"),
+            format_args!("{name}: {}", String::from_utf8_lossy(value)),
+        )),
+    }
+}
+
+async fn early_frame_is_echoed(dialer: &mut Dialer) -> Verdict {
+    let mut octets = Vec::new();
+    let frame = Frame::text("early");
+    frame
+        .clone()
+        .masked(MaskingKey([9, 8, 7, 6]))
+        .encode(&mut octets);
+    let request = dialer.request().followed_by(octets);
+    let mut peer = dialer.dial(request).await?.into_peer()?;
+    peer.expect(frame).await
+}
+
+async fn slow_request_is_accepted(dialer: &mut Dialer) -> Verdict {
+    let request = dialer.request().octet_by_octet();
+    dialer
+        .dial(request)
+        .await?
+        .into_peer()?
+        .expect_nothing()
+        .await
+}
+
+async fn refusal_lists_13(dialer: &mut Dialer, version: &str) -> Verdict {
+    dialer.open().await?;
+    let request = dialer
+        .request()
+        .set("Sec-WebSocket-Version", version);
+    let answer = dialer.dial(request).await?;
+    if answer.is_switch() {
+        return Err(Finding::Blocked(format!("version {version} is spoken")));
+    }
+    let fields = &answer.head()?.fields;
+    if fields
+        .list("Sec-WebSocket-Version")
+        .any(|it| it == b"13")
+    {
+        return Ok(());
+    }
+    Err(Finding::violation(
+        "Sec-WebSocket-Version: 13",
+        Named(fields),
+    ))
+}
+
+async fn unknown_resource(dialer: &mut Dialer) -> Verdict {
+    dialer.open().await?;
+    let target = "/there-is-no-such-resource";
+    let request = dialer.request().target(target);
+    let answer = dialer.dial(request).await?;
+    if answer.is_switch() {
+        return Err(Finding::Observed(
+            "every path leads to a WebSocket".to_owned(),
+        ));
+    }
+    answer.expect_refusal()
+}
+
+/// Asks in a way that may be answered with this status; if it is, the status
+/// has to come with its field.
+async fn status_has_field(
+    dialer: &mut Dialer,
+    method: &str,
+    status: u16,
+    field: &str,
+) -> Verdict {
+    let request = dialer
+        .request()
+        .method(method)
+        .add("Content-Length", "0")
+        .without("Upgrade")
+        .set("Connection", "keep-alive");
+    let answer = dialer.dial(request).await?;
+    let head = answer.head()?;
+    if head.status != status {
+        let reply = answer.reply();
+        return Err(Finding::Observed(format!("the answer is {reply}")));
+    }
+    if head.fields.contains(field) {
+        return Ok(());
+    }
+    Err(Finding::violation(
+        format_args!("{field} in a {status}"),
+        Named(&head.fields),
+    ))
+}
+
+/// The names and values of fields, for a finding.
+struct Named<'a>(&'a Fields);
+
+impl std::fmt::Display for Named<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let fields: Vec<_> = self
+            .0
+            .iter()
+            .map(|(name, value)| {
+                format!("{name}: {}", String::from_utf8_lossy(value))
+            })
+            .collect();
+        match &fields[..] {
+            [] => f.write_str("no fields"),
+            fields => f.write_str(&fields.join("; ")),
+        }
+    }
+}

@@ -1,0 +1,213 @@
+//! The endpoint that is judged: where it is, and how long to wait for it.
+
+use std::fmt;
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use rfc6455::handshake::{self, ResponseHead};
+use rfc6455::{Decoder, Frame, MaskingKey, Opcode};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio::time::timeout;
+
+/// The address of a WebSocket echo, taken apart.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Url {
+    host: String,
+    port: u16,
+    target: String,
+}
+
+/// Why a text is not the address of an endpoint that can be judged.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+pub enum BadUrl {
+    /// It is no URL at all.
+    #[error("{0:?} is no URL; an example is ws://127.0.0.1:8080/ws")]
+    Syntax(String),
+    /// It is a URL of something else.
+    #[error("the scheme is {0:?}; a WebSocket's is ws")]
+    Scheme(String),
+    /// It asks for TLS.
+    #[error("wss is not supported yet; give the address without TLS")]
+    Tls,
+}
+
+impl std::str::FromStr for Url {
+    type Err = BadUrl;
+
+    fn from_str(text: &str) -> Result<Self, BadUrl> {
+        let syntax = || BadUrl::Syntax(text.to_owned());
+        let uri: http::Uri = text.parse().map_err(|_| syntax())?;
+        match uri.scheme_str() {
+            Some("ws") => {}
+            Some("wss") => return Err(BadUrl::Tls),
+            Some(other) => return Err(BadUrl::Scheme(other.to_owned())),
+            None => return Err(syntax()),
+        }
+        let host = uri.host().filter(|host| !host.is_empty());
+        let target = uri.path_and_query().map_or("/", |it| it.as_str());
+        Ok(Self {
+            host: host.ok_or_else(syntax)?.to_owned(),
+            port: uri.port_u16().unwrap_or(80),
+            target: target.to_owned(),
+        })
+    }
+}
+
+impl fmt::Display for Url {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "ws://{}:{}{}", self.host, self.port, self.target)
+    }
+}
+
+impl Url {
+    /// The value for the Host field.
+    #[must_use]
+    pub fn authority(&self) -> String {
+        format!("{}:{}", self.host, self.port)
+    }
+
+    /// The request target.
+    #[must_use]
+    pub fn target(&self) -> &str {
+        &self.target
+    }
+
+    /// The address of a server that has not said where it is.
+    pub(crate) fn nowhere() -> Self {
+        Self {
+            host: "0.0.0.0".into(),
+            port: 0,
+            target: "/".into(),
+        }
+    }
+
+    fn socket(&self) -> (&str, u16) {
+        (self.host.trim_matches(['[', ']']), self.port)
+    }
+}
+
+/// An endpoint, and how long to wait when it says nothing.
+#[derive(Clone, Debug)]
+pub struct Endpoint {
+    /// Where it is.
+    pub url: Url,
+    /// How long silence lasts before it counts. Nobody waits that long but
+    /// for a server that should have acted and did not.
+    pub patience: Duration,
+}
+
+impl Endpoint {
+    /// Opens a TCP connection, without Nagle's delay.
+    pub(crate) async fn connect(&self) -> std::io::Result<TcpStream> {
+        let stream = TcpStream::connect(self.url.socket()).await?;
+        stream.set_nodelay(true)?;
+        Ok(stream)
+    }
+
+    /// Waits for an event; `None` if the server keeps silent.
+    ///
+    /// Silence is told from slowness by a witness: it counts only when the
+    /// patience is over *and* the same server has in the meantime opened a
+    /// second connection and echoed on it. So a busy machine makes a run
+    /// slower and changes no verdict.
+    pub(crate) async fn patiently<T>(
+        self: &Arc<Self>,
+        event: impl Future<Output = T>,
+    ) -> Option<T> {
+        let mut event = pin!(event);
+        if let Ok(happened) = timeout(self.patience, &mut event).await {
+            return Some(happened);
+        }
+        // A server that serves nobody any more must not hold the run up.
+        let witness = timeout(self.patience * 10, self.echo_round_trips(3));
+        tokio::select! {
+            biased;
+            happened = &mut event => return Some(happened),
+            _ = witness => {}
+        }
+        timeout(Duration::ZERO, event).await.ok()
+    }
+
+    /// Opens a connection and has some text echoed; whether all came back.
+    async fn echo_round_trips(&self, count: usize) -> std::io::Result<bool> {
+        let mut stream = self.connect().await?;
+        let key = handshake::key(*b"the witness key!");
+        let request = format!(
+            "GET {} HTTP/1.1\r\nHost: {}\r\nUpgrade: websocket\r\n\
+             Connection: Upgrade\r\nSec-WebSocket-Key: {key}\r\n\
+             Sec-WebSocket-Version: 13\r\n\r\n",
+            self.url.target,
+            self.url.authority(),
+        );
+        stream.write_all(request.as_bytes()).await?;
+        let mut received = Vec::with_capacity(4096);
+        let after_head = loop {
+            if stream.read_buf(&mut received).await? == 0 {
+                return Ok(false);
+            }
+            match ResponseHead::decode(&received) {
+                Ok(Some((_, length))) => break length,
+                Ok(None) if received.len() < 64 * 1024 => {}
+                _ => return Ok(false),
+            }
+        };
+        let mut decoder = Decoder::lenient(1024);
+        decoder.push(&received[after_head..]);
+        for _ in 0..count {
+            let mut octets = Vec::new();
+            Frame::text("witness")
+                .masked(MaskingKey([1, 2, 3, 4]))
+                .encode(&mut octets);
+            stream.write_all(&octets).await?;
+            loop {
+                match decoder.next_frame() {
+                    Ok(Some(frame)) if frame.opcode == Opcode::TEXT => break,
+                    Ok(Some(_)) => continue,
+                    Ok(None) => {}
+                    Err(_) => return Ok(false),
+                }
+                received.clear();
+                if stream.read_buf(&mut received).await? == 0 {
+                    return Ok(false);
+                }
+                decoder.push(&received);
+            }
+        }
+        Ok(true)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_url_is_taken_apart() {
+        let url: Url = "ws://127.0.0.1:8080/ws?a=b"
+            .parse()
+            .expect("a URL");
+        assert_eq!(url.authority(), "127.0.0.1:8080");
+        assert_eq!(url.target(), "/ws?a=b");
+        assert_eq!(url.to_string(), "ws://127.0.0.1:8080/ws?a=b");
+        let url: Url = "ws://[::1]:9".parse().expect("a URL");
+        assert_eq!(url.socket(), ("::1", 9));
+        assert_eq!(url.target(), "/");
+    }
+
+    #[test]
+    fn rubbish_is_no_url() {
+        let cases = [
+            ("", BadUrl::Syntax(String::new())),
+            ("127.0.0.1:8080", BadUrl::Syntax("127.0.0.1:8080".into())),
+            ("http://a/ws", BadUrl::Scheme("http".into())),
+            ("wss://a/ws", BadUrl::Tls),
+            ("ws://", BadUrl::Syntax("ws://".into())),
+            ("ws://:80/", BadUrl::Syntax("ws://:80/".into())),
+        ];
+        for (text, error) in cases {
+            assert_eq!(text.parse::<Url>(), Err(error), "{text:?}");
+        }
+    }
+}

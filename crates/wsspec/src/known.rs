@@ -1,0 +1,124 @@
+//! Known violations: what a server is known to break, and why.
+//!
+//! A case with an entry still runs. If its rule holds after all, the entry is
+//! stale and the run fails: an exclusion that nobody removes is how a suite
+//! rots.
+
+use glob::Pattern;
+use serde::Deserialize;
+
+use crate::case::Case;
+use crate::runner::Judged;
+use crate::verdict::Outcome;
+
+/// One `[[known-violation]]` of a `server.toml`.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct KnownViolation {
+    /// The variants that it holds for; all of them if there is none.
+    #[serde(default)]
+    pub variant: OneOrMany,
+    /// The ids of the cases, with `*` for any part.
+    pub case: OneOrMany,
+    /// The cause, in a sentence for a reader who knows neither us nor them.
+    pub why: String,
+    /// Threads that exist and say so.
+    #[serde(default)]
+    pub upstream: OneOrMany,
+    /// Why the case comes out now so, now so; then it neither fails the run
+    /// nor goes stale.
+    pub intermittent: Option<String>,
+}
+
+/// A text or a list of texts.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(untagged)]
+pub enum OneOrMany {
+    /// Nothing was given.
+    #[default]
+    Nothing,
+    /// One text.
+    One(String),
+    /// Several.
+    Many(Vec<String>),
+}
+
+impl OneOrMany {
+    /// The texts.
+    #[must_use]
+    pub fn as_slice(&self) -> &[String] {
+        match self {
+            Self::Nothing => &[],
+            Self::One(text) => std::slice::from_ref(text),
+            Self::Many(texts) => texts,
+        }
+    }
+}
+
+impl KnownViolation {
+    /// Whether it holds for this variant.
+    #[must_use]
+    pub fn is_for(&self, variant: &str) -> bool {
+        let variants = self.variant.as_slice();
+        variants.is_empty() || variants.iter().any(|it| it == variant)
+    }
+
+    /// Whether it names this case.
+    #[must_use]
+    pub fn names(&self, case: &Case) -> bool {
+        self.case
+            .as_slice()
+            .iter()
+            .any(|pattern| matches(pattern, case.id))
+    }
+
+    /// The patterns that name none of the cases.
+    pub fn naming_nothing<'a>(
+        &'a self,
+        cases: &'a [&'static Case],
+    ) -> impl Iterator<Item = &'a str> {
+        self.case
+            .as_slice()
+            .iter()
+            .filter(|pattern| {
+                !cases.iter().any(|case| matches(pattern, case.id))
+            })
+            .map(String::as_str)
+    }
+}
+
+/// Whether an id fits a pattern with `*`.
+#[must_use]
+pub fn matches(pattern: &str, id: &str) -> bool {
+    Pattern::new(pattern).is_ok_and(|pattern| pattern.matches(id))
+}
+
+/// Marks what is known, and what is stale.
+pub fn apply(judged: &mut [Judged], known: &[&KnownViolation]) {
+    for judged in judged {
+        let entry = known
+            .iter()
+            .find(|entry| entry.names(judged.case));
+        let Some(entry) = entry else { continue };
+        let note = match judged.outcome {
+            Outcome::Fail | Outcome::NonStrict => {
+                judged.outcome = Outcome::Known;
+                entry.why.clone()
+            }
+            Outcome::Pass if entry.intermittent.is_some() => {
+                judged.outcome = Outcome::Known;
+                entry.why.clone()
+            }
+            Outcome::Pass => {
+                judged.outcome = Outcome::Stale;
+                format!(
+                    "the rule holds; remove the known violation, or the case \
+                     from it: {}",
+                    entry.why
+                )
+            }
+            _ => continue,
+        };
+        judged.note = Some(note);
+    }
+}

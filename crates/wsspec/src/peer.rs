@@ -1,0 +1,349 @@
+//! The peer: after the 101, where the connection is frames in both directions.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::{Bytes, BytesMut};
+use rfc6455::{Decoder, Frame, MaskingKey, Opcode, Rules, Sender, StatusCode};
+
+use crate::record::{End, FrameRecord, What, describe};
+use crate::verdict::{Finding, Verdict};
+use crate::wire::Wire;
+
+/// The largest message that is read; no case has a larger one echoed.
+const MOST_OF_MESSAGE: u64 = 64 << 20;
+
+/// An open connection, seen from a client that may send anything.
+///
+/// What it sends is masked with a fresh key unless a method says otherwise.
+/// It does by itself what every client has to do and no case is about: it
+/// answers the server's Pings and the server's Close, and puts fragments
+/// together. A frame that no server may send is a violation wherever it comes.
+#[derive(Debug)]
+pub struct Peer {
+    wire: Wire,
+    received: BytesMut,
+    decoder: Decoder,
+    rules: Rules,
+    unfinished: Option<(Opcode, Vec<u8>)>,
+    random: fastrand::Rng,
+    close_sent: bool,
+    fences: u32,
+}
+
+/// How frames are cut into writes; with TCP_NODELAY normally into segments.
+#[derive(Clone, Copy, Debug)]
+pub enum Cut {
+    /// All frames in one write.
+    Together,
+    /// One write a frame, with other work in between.
+    Apart,
+    /// Writes of so many octets, with other work in between.
+    Octets(usize),
+}
+
+/// What can come from the server.
+#[derive(Clone, PartialEq, Eq)]
+pub enum Incoming {
+    /// A whole message, however it was fragmented.
+    Message(Opcode, Bytes),
+    /// A Pong.
+    Pong(Bytes),
+    /// A Close with its body.
+    Close(Bytes),
+    /// The end of the connection.
+    End(End),
+    /// Nothing, for as long as the patience lasts.
+    Silence(Duration),
+}
+
+impl From<Frame> for Incoming {
+    fn from(frame: Frame) -> Self {
+        match frame.opcode {
+            Opcode::PONG => Self::Pong(frame.payload),
+            Opcode::CLOSE => Self::Close(frame.payload),
+            opcode => Self::Message(opcode, frame.payload),
+        }
+    }
+}
+
+impl fmt::Display for Incoming {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (opcode, payload) = match self {
+            Self::Message(opcode, payload) => (*opcode, payload),
+            Self::Pong(payload) => (Opcode::PONG, payload),
+            Self::Close(payload) => (Opcode::CLOSE, payload),
+            Self::End(end) => return end.fmt(f),
+            Self::Silence(patience) => {
+                return write!(f, "nothing within {patience:?}");
+            }
+        };
+        let content = describe(opcode, payload, payload.len() as u64);
+        match content.as_str() {
+            "" => write!(f, "an empty {opcode}"),
+            content => write!(f, "{opcode} {content}"),
+        }
+    }
+}
+
+impl fmt::Debug for Incoming {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+impl Incoming {
+    /// The status code, if this is a Close that has one.
+    #[must_use]
+    pub fn status_code(&self) -> Option<StatusCode> {
+        let Self::Close(body) = self else { return None };
+        let code = body.first_chunk()?;
+        Some(StatusCode(u16::from_be_bytes(*code)))
+    }
+}
+
+impl Peer {
+    pub(crate) fn new(
+        wire: Wire,
+        received: BytesMut,
+        random: fastrand::Rng,
+    ) -> Self {
+        let mut decoder = Decoder::lenient(MOST_OF_MESSAGE);
+        decoder.push(&received);
+        Self {
+            wire,
+            received: BytesMut::new(),
+            decoder,
+            rules: Rules::new(Sender::Server),
+            unfinished: None,
+            random,
+            close_sent: false,
+            fences: 0,
+        }
+    }
+
+    /// Sends a frame.
+    ///
+    /// # Errors
+    ///
+    /// A server that stopped reading.
+    pub async fn send(&mut self, frame: Frame) -> Result<(), Finding> {
+        let octets = self.encode([frame]);
+        self.wire.write(&octets).await
+    }
+
+    /// Sends frames, cut into writes in this way.
+    ///
+    /// # Errors
+    ///
+    /// A server that stopped reading.
+    pub async fn send_cut(
+        &mut self,
+        cut: Cut,
+        frames: impl IntoIterator<Item = Frame>,
+    ) -> Result<(), Finding> {
+        let octets_each = match cut {
+            Cut::Together => usize::MAX,
+            Cut::Octets(count) => count,
+            Cut::Apart => {
+                for frame in frames {
+                    self.send(frame).await?;
+                    tokio::task::yield_now().await;
+                }
+                return Ok(());
+            }
+        };
+        let octets = self.encode(frames);
+        for part in octets.chunks(octets_each) {
+            self.wire.write(part).await?;
+            tokio::task::yield_now().await;
+        }
+        Ok(())
+    }
+
+    /// Writes a frame down and masks it; a Close is remembered.
+    fn encode(&mut self, frames: impl IntoIterator<Item = Frame>) -> Vec<u8> {
+        let mut octets = Vec::new();
+        for frame in frames {
+            let key = MaskingKey(self.random.u32(..).to_be_bytes());
+            let frame = frame.masked(key);
+            self.close_sent |= frame.opcode == Opcode::CLOSE;
+            self.wire
+                .note(What::SentFrame(FrameRecord::from(&frame)));
+            frame.encode(&mut octets);
+        }
+        octets
+    }
+
+    /// Sends FIN and goes on reading.
+    pub async fn end(&mut self) {
+        self.wire.end().await;
+    }
+
+    /// The next thing that comes.
+    ///
+    /// # Errors
+    ///
+    /// A frame that no server may send.
+    pub async fn next(&mut self) -> Result<Incoming, Finding> {
+        let endpoint = Arc::clone(&self.wire.endpoint);
+        // One deadline for the whole item: octets that drip in one by one
+        // don't renew it.
+        match endpoint.patiently(self.arrive()).await {
+            Some(arrived) => arrived,
+            None => Ok(Incoming::Silence(endpoint.patience)),
+        }
+    }
+
+    /// Holds if the next thing that comes is this frame, or the message that
+    /// it holds in fragments of the server's choice.
+    ///
+    /// # Errors
+    ///
+    /// Anything else that comes, and silence.
+    pub async fn expect(&mut self, frame: Frame) -> Verdict {
+        let expected = Incoming::from(frame);
+        let got = self.next().await?;
+        if got == expected {
+            Ok(())
+        } else {
+            Err(Finding::violation(expected, got))
+        }
+    }
+
+    /// Holds if exactly these come next, in this order.
+    ///
+    /// # Errors
+    ///
+    /// The first that does not.
+    pub async fn expect_all(
+        &mut self,
+        frames: impl IntoIterator<Item = Frame>,
+    ) -> Verdict {
+        for frame in frames {
+            self.expect(frame).await?;
+        }
+        Ok(())
+    }
+
+    /// Holds if the server had nothing to say to what was sent before: sends
+    /// a text that must be echoed and expects only that echo.
+    ///
+    /// # Errors
+    ///
+    /// Anything that comes before the echo, and silence.
+    pub async fn expect_nothing(&mut self) -> Verdict {
+        self.fences += 1;
+        let fence = Frame::text(format!("fence {}", self.fences));
+        self.send(fence.clone()).await?;
+        let got = self.next().await?;
+        if got == Incoming::from(fence) {
+            return Ok(());
+        }
+        Err(Finding::violation(
+            "nothing but the echo of the text that was sent after it",
+            got,
+        ))
+    }
+
+    /// Holds if the next thing is a Close; gives it back.
+    ///
+    /// # Errors
+    ///
+    /// Anything else that comes, and silence.
+    pub async fn expect_close(&mut self) -> Result<Incoming, Finding> {
+        match self.next().await? {
+            close @ Incoming::Close(_) => Ok(close),
+            got => Err(Finding::violation("a CLOSE", got)),
+        }
+    }
+
+    /// Holds if the server ends the connection next; tells how.
+    ///
+    /// # Errors
+    ///
+    /// Anything else that comes, and silence.
+    pub async fn expect_end(&mut self) -> Result<End, Finding> {
+        match self.next().await? {
+            Incoming::End(end) => Ok(end),
+            got => Err(Finding::violation("the end of the connection", got)),
+        }
+    }
+
+    async fn arrive(&mut self) -> Result<Incoming, Finding> {
+        loop {
+            let frame = match self.decoder.next_frame() {
+                Ok(frame) => frame,
+                Err(violation) => return Err(self.illegal(&violation)),
+            };
+            if let Some(frame) = frame {
+                if let Some(incoming) = self.take(frame).await? {
+                    return Ok(incoming);
+                }
+                continue;
+            }
+            self.received.clear();
+            if let Some(end) = self.wire.read(&mut self.received).await {
+                return Ok(Incoming::End(end));
+            }
+            self.decoder.push(&self.received);
+        }
+    }
+
+    /// What a frame completes, if anything.
+    async fn take(
+        &mut self,
+        frame: Frame,
+    ) -> Result<Option<Incoming>, Finding> {
+        self.wire
+            .note(What::ReceivedFrame(FrameRecord::from(&frame)));
+        let header = frame.header();
+        self.rules
+            .header(&header)
+            .and_then(|()| self.rules.payload(&frame.payload))
+            .and_then(|()| self.rules.end(&header))
+            .map_err(|violation| self.illegal(&violation))?;
+        match frame.opcode {
+            Opcode::PING => {
+                self.send(Frame::pong(frame.payload)).await?;
+                return Ok(None);
+            }
+            Opcode::CLOSE if !self.close_sent => {
+                let reply = Frame::new(
+                    Opcode::CLOSE,
+                    frame.payload.slice(..frame.payload.len().min(2)),
+                );
+                self.send(reply).await?;
+            }
+            _ => {}
+        }
+        if frame.opcode.is_control() {
+            return Ok(Some(Incoming::from(frame)));
+        }
+        if frame.fin && self.unfinished.is_none() {
+            return Ok(Some(Incoming::from(frame)));
+        }
+        let (_, octets) = self
+            .unfinished
+            .get_or_insert_with(|| (frame.opcode, Vec::new()));
+        octets.extend_from_slice(&frame.payload);
+        if octets.len() as u64 > MOST_OF_MESSAGE {
+            return Err(Finding::violation(
+                "a message of the size that was sent",
+                format_args!("fragments of over {MOST_OF_MESSAGE} octets"),
+            ));
+        }
+        if !frame.fin {
+            return Ok(None);
+        }
+        let message = self.unfinished.take();
+        Ok(message.map(|(opcode, octets)| {
+            Incoming::Message(opcode, Bytes::from(octets))
+        }))
+    }
+
+    fn illegal(&self, violation: &rfc6455::Violation) -> Finding {
+        Finding::violation("frames that a server may send", violation)
+    }
+}

@@ -1,0 +1,217 @@
+//! The run: many cases at a time over one endpoint.
+
+use std::collections::HashSet;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use tokio::sync::Semaphore;
+use tokio::task::JoinSet;
+
+use crate::case::{Case, Run};
+use crate::dialer::{Dialer, Reply};
+use crate::endpoint::Endpoint;
+use crate::record::SharedRecord;
+use crate::verdict::{Finding, Outcome, Verdict};
+use crate::wire::Setting;
+
+/// How long silence lasts before it counts, if nobody says otherwise.
+pub const PATIENCE: Duration = Duration::from_secs(2);
+
+/// How many cases run at a time, if nobody says otherwise.
+pub const JOBS: usize = 16;
+
+/// The end of a case that goes on for ever although each of its steps is
+/// bounded.
+const LONGEST_CASE: Duration = Duration::from_secs(120);
+
+/// Runs cases over an endpoint.
+#[derive(Debug)]
+pub struct Runner {
+    endpoint: Arc<Endpoint>,
+    jobs: usize,
+}
+
+/// A case with what it found.
+#[derive(Debug)]
+pub struct Judged {
+    /// The case.
+    pub case: &'static Case,
+    /// The one word for it.
+    pub outcome: Outcome,
+    /// What the case found, if the rule does not simply hold.
+    pub finding: Option<Finding>,
+    /// Why it is known, where it is; why it is stale, where it is.
+    pub note: Option<String>,
+    /// One record per connection, in the order of opening.
+    pub records: Vec<SharedRecord>,
+    /// How long the case took.
+    pub duration: Duration,
+}
+
+/// Why there is nothing to judge.
+#[derive(Debug, thiserror::Error)]
+pub enum NotReachable {
+    /// Nobody accepts connections there.
+    #[error("{0}")]
+    NoConnection(String),
+    /// Somebody does, who does not speak WebSocket.
+    #[error("{url} is no WebSocket endpoint: {reply}")]
+    NoWebSocket {
+        /// The address.
+        url: String,
+        /// What came instead of a 101.
+        reply: String,
+    },
+}
+
+impl Runner {
+    /// A runner of up to `jobs` cases at a time; at least one.
+    #[must_use]
+    pub fn new(endpoint: Endpoint, jobs: usize) -> Self {
+        Self {
+            endpoint: Arc::new(endpoint),
+            jobs: jobs.max(1),
+        }
+    }
+
+    /// Makes sure that there is something to judge: a right opening handshake
+    /// is answered with 101, be that answer right or wrong in its details.
+    ///
+    /// # Errors
+    ///
+    /// What is there instead, in a sentence.
+    pub async fn reach(&self) -> Result<(), NotReachable> {
+        let mut dialer = Dialer::new(self.setting(), 0);
+        let request = dialer.request();
+        let answer = match dialer.dial(request).await {
+            Ok(answer) => answer,
+            Err(Finding::Violation { got, .. } | Finding::Blocked(got)) => {
+                return Err(NotReachable::NoConnection(got));
+            }
+            Err(_) => return Ok(()),
+        };
+        if answer.is_switch() {
+            return Ok(());
+        }
+        Err(NotReachable::NoWebSocket {
+            url: self.endpoint.url.to_string(),
+            reply: match answer.reply() {
+                Reply::Head(head) => format!(
+                    "a right opening handshake is answered {} {}",
+                    head.status, head.reason
+                ),
+                other => other.to_string(),
+            },
+        })
+    }
+
+    /// Runs the cases and gives the results back in the order of `cases`,
+    /// whatever the order in which they end; `on_end` sees that order.
+    ///
+    /// Cases that measure nothing but the wire run side by side.
+    pub async fn run(
+        &self,
+        cases: impl IntoIterator<Item = &'static Case>,
+        mut on_end: impl FnMut(&Judged),
+    ) -> Vec<Judged> {
+        let cases: Vec<_> = cases.into_iter().collect();
+        let permits = Arc::new(Semaphore::new(self.jobs));
+        let mut running = JoinSet::new();
+        for (index, case) in cases.iter().copied().enumerate() {
+            let setting = self.setting();
+            let permits = Arc::clone(&permits);
+            running.spawn(async move {
+                let permit = permits.acquire_owned().await;
+                let judged = judge(case, setting).await;
+                drop(permit);
+                (index, judged)
+            });
+        }
+        let mut results: Vec<Option<Judged>> = Vec::new();
+        results.resize_with(cases.len(), || None);
+        while let Some(ended) = running.join_next().await {
+            if let Ok((index, judged)) = ended {
+                on_end(&judged);
+                results[index] = Some(judged);
+            }
+        }
+        results
+            .into_iter()
+            .zip(&cases)
+            .map(|(judged, case)| judged.unwrap_or_else(|| broken(case)))
+            .collect()
+    }
+
+    fn setting(&self) -> Setting {
+        Setting {
+            endpoint: Arc::clone(&self.endpoint),
+            records: Arc::new(Mutex::new(Vec::new())),
+        }
+    }
+}
+
+async fn judge(case: &'static Case, setting: Setting) -> Judged {
+    let begun = Instant::now();
+    let records = Arc::clone(&setting.records);
+    let verdict = tokio::time::timeout(LONGEST_CASE, verdict(case, setting));
+    let verdict = verdict.await.unwrap_or_else(|_| {
+        Err(Finding::violation(
+            "the case to come to an end",
+            format_args!("it went on for {LONGEST_CASE:?}"),
+        ))
+    });
+    let records = std::mem::take(
+        &mut *records
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner),
+    );
+    Judged {
+        case,
+        outcome: Outcome::of(case.level, &verdict),
+        finding: verdict.err(),
+        note: None,
+        records,
+        duration: begun.elapsed(),
+    }
+}
+
+async fn verdict(case: &'static Case, setting: Setting) -> Verdict {
+    let mut dialer = Dialer::new(setting, seed(case.id));
+    match case.run {
+        Run::Dialer(run) => run(&mut dialer).await,
+        Run::Peer(run) => run(&mut dialer.open().await?).await,
+    }
+}
+
+/// A case that panicked: ours is the fault, and the other cases go on.
+fn broken(case: &'static Case) -> Judged {
+    Judged {
+        case,
+        outcome: Outcome::Broken,
+        finding: None,
+        note: Some("the case itself failed; please report it".to_owned()),
+        records: Vec::new(),
+        duration: Duration::ZERO,
+    }
+}
+
+/// The same case sends the same keys in every run (FNV-1a).
+fn seed(id: &str) -> u64 {
+    id.bytes()
+        .fold(0xcbf2_9ce4_8422_2325, |hash, octet| {
+            (hash ^ u64::from(octet)).wrapping_mul(0x0100_0000_01b3)
+        })
+}
+
+/// The ids that stand twice in a table of cases; there should be none.
+#[must_use]
+pub fn repeated_ids<'a>(
+    cases: impl IntoIterator<Item = &'a Case>,
+) -> Vec<&'static str> {
+    let mut seen = HashSet::new();
+    cases
+        .into_iter()
+        .map(|case| case.id)
+        .filter(|id| !seen.insert(*id))
+        .collect()
+}

@@ -1,0 +1,613 @@
+//! `server.toml`: how to build and start a server, and what it declares.
+//!
+//! The only place that starts a server and ends it. A server is told where to
+//! listen by the environment variable `LISTEN`, and says that it is ready by a
+//! line with its `ws://` address on its standard output.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::fmt;
+use std::io::{BufRead, BufReader, Read};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::mpsc::{self, RecvTimeoutError};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use serde::{Deserialize, Deserializer};
+
+use crate::endpoint::Url;
+use crate::known::KnownViolation;
+
+/// How long a server may take from its start to its ready line.
+pub const READY: Duration = Duration::from_secs(20);
+
+/// How long a server may take to end after SIGTERM, before SIGKILL.
+pub const END: Duration = Duration::from_secs(5);
+
+/// How much of what a server prints is kept to show it.
+const KEPT_LINES: usize = 20;
+
+/// A `server.toml`.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct Server {
+    /// The label in every table.
+    pub name: String,
+    /// The language that it is written in.
+    pub language: String,
+    /// The libraries that it stands on, with versions, outermost first.
+    pub stack: String,
+    /// The ways to run it.
+    pub variant: BTreeMap<String, Variant>,
+    /// What it is known to break.
+    #[serde(default)]
+    pub known_violation: Vec<KnownViolation>,
+    /// The folder of the file; commands run in it.
+    #[serde(skip)]
+    pub folder: PathBuf,
+}
+
+/// One way to run a server, and what it declares.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct Variant {
+    /// A binary or an example of a cargo package.
+    pub cargo: Option<CargoTarget>,
+    /// The command that builds it, if it needs one.
+    pub build: Option<Vec<String>>,
+    /// The command that starts it.
+    pub run: Option<Vec<String>>,
+    /// What the machine must have.
+    pub needs: Option<Needs>,
+    /// The largest message that it echoes.
+    pub max_message: Option<Size>,
+    /// The largest frame that it takes, if that is less.
+    pub max_frame: Option<Size>,
+}
+
+/// A binary or an example of a cargo package.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CargoTarget {
+    /// The package's name.
+    pub package: String,
+    /// The example's name; without it the package's binary is meant.
+    pub example: Option<String>,
+}
+
+/// Something that is not there on every machine.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Needs {
+    /// A command that succeeds where it is there.
+    pub check: Vec<String>,
+    /// What to do where it isn't, for a person.
+    pub install: String,
+}
+
+/// A number of octets, written such as `64 MiB`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Size(pub u64);
+
+impl<'de> Deserialize<'de> for Size {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(from)?;
+        text.parse().map_err(serde::de::Error::custom)
+    }
+}
+
+impl std::str::FromStr for Size {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let error = || {
+            format!(
+                "{text:?} is no size; write it such as \"64 MiB\" or \"512 B\""
+            )
+        };
+        let (number, unit) = text.trim().split_once(' ').ok_or_else(error)?;
+        let number: u64 = number.parse().map_err(|_| error())?;
+        let factor = match unit {
+            "B" => 1,
+            "KiB" => 1 << 10,
+            "MiB" => 1 << 20,
+            "GiB" => 1 << 30,
+            _ => return Err(error()),
+        };
+        number
+            .checked_mul(factor)
+            .map(Self)
+            .ok_or_else(error)
+    }
+}
+
+/// Why a server can't be judged.
+#[derive(Debug, thiserror::Error)]
+pub enum TargetError {
+    /// The file can't be read.
+    #[error("{path}: {error}", path = path.display())]
+    Unreadable {
+        /// The file.
+        path: PathBuf,
+        /// What the system says.
+        error: std::io::Error,
+    },
+    /// The file is no `server.toml`.
+    #[error("{path}: {error}", path = path.display())]
+    Invalid {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong, and where.
+        error: String,
+    },
+    /// Something is not there that the server needs.
+    #[error("{check} does not succeed; {install}")]
+    Missing {
+        /// The command that tried.
+        check: String,
+        /// What to do.
+        install: String,
+    },
+    /// A command can't be started.
+    #[error("can't start {command}: {error}")]
+    Command {
+        /// The command.
+        command: String,
+        /// What the system says.
+        error: std::io::Error,
+    },
+    /// The build failed.
+    #[error("{command} failed")]
+    Build {
+        /// The command; what it printed has been seen already.
+        command: String,
+    },
+    /// The server did not become ready.
+    #[error("{command} {how}{output}")]
+    NotReady {
+        /// The command.
+        command: String,
+        /// How it did not.
+        how: String,
+        /// The last that it printed.
+        output: Output,
+    },
+}
+
+/// The last lines that a server printed.
+#[derive(Clone, Debug, Default)]
+pub struct Output(Arc<Mutex<VecDeque<String>>>);
+
+impl Output {
+    fn push(&self, line: &str) {
+        let mut lines = self
+            .0
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        if lines.len() == KEPT_LINES {
+            lines.pop_front();
+        }
+        lines.push_back(line.to_owned());
+    }
+}
+
+impl fmt::Display for Output {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let lines = self
+            .0
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        if lines.is_empty() {
+            return f.write_str("; it printed nothing");
+        }
+        f.write_str("; the last that it printed:")?;
+        lines
+            .iter()
+            .try_for_each(|line| write!(f, "\n    {line}"))
+    }
+}
+
+impl Server {
+    /// Reads a `server.toml`.
+    ///
+    /// # Errors
+    ///
+    /// A file that can't be read, or says something else than a `server.toml`.
+    pub fn load(path: &Path) -> Result<Self, TargetError> {
+        let text = std::fs::read_to_string(path).map_err(|error| {
+            TargetError::Unreadable {
+                path: path.to_owned(),
+                error,
+            }
+        })?;
+        let invalid = |error: String| TargetError::Invalid {
+            path: path.to_owned(),
+            error,
+        };
+        let mut server: Self = toml::from_str(&text)
+            .map_err(|error| invalid(error.to_string()))?;
+        path.parent()
+            .unwrap_or(Path::new(""))
+            .clone_into(&mut server.folder);
+        for (name, variant) in &server.variant {
+            match (&variant.cargo, &variant.run) {
+                (Some(_), None) if variant.build.is_none() => {}
+                (None, Some(run)) if !run.is_empty() => {}
+                _ => {
+                    return Err(invalid(format!(
+                        "variant.{name} needs either cargo, or run (and, \
+                         where it has to be built, build)"
+                    )));
+                }
+            }
+        }
+        for known in &server.known_violation {
+            let variants = known.variant.as_slice();
+            let unknown = variants
+                .iter()
+                .find(|name| !server.variant.contains_key(*name));
+            if let Some(unknown) = unknown {
+                return Err(invalid(format!(
+                    "a known violation is for variant {unknown:?}, which \
+                     does not exist"
+                )));
+            }
+        }
+        Ok(server)
+    }
+
+    /// The known violations of a variant.
+    #[must_use]
+    pub fn known(&self, variant: &str) -> Vec<&KnownViolation> {
+        let known = self.known_violation.iter();
+        known
+            .filter(|entry| entry.is_for(variant))
+            .collect()
+    }
+
+    /// Builds a variant as its user would, and tells how to start it. What
+    /// the build prints goes to standard error.
+    ///
+    /// # Errors
+    ///
+    /// Something that the machine has not, or a build that fails.
+    pub fn build(&self, variant: &Variant) -> Result<Vec<String>, TargetError> {
+        if let Some(Needs { check, install }) = &variant.needs {
+            let there = self
+                .command(check)
+                .stdout(Stdio::null())
+                .stderr(Stdio::null())
+                .status()
+                .is_ok_and(|status| status.success());
+            if !there {
+                return Err(TargetError::Missing {
+                    check: check.join(" "),
+                    install: install.clone(),
+                });
+            }
+        }
+        if let Some(build) = &variant.build {
+            let status = self.command(build).status();
+            if !status
+                .map_err(|error| cannot_start(build, error))?
+                .success()
+            {
+                return Err(TargetError::Build {
+                    command: build.join(" "),
+                });
+            }
+        }
+        match (&variant.cargo, &variant.run) {
+            (Some(target), _) => self.cargo_build(target),
+            (None, run) => Ok(run.clone().unwrap_or_default()),
+        }
+    }
+
+    /// `cargo build -p PACKAGE`, by itself: the features of other packages
+    /// would change what is built.
+    fn cargo_build(
+        &self,
+        target: &CargoTarget,
+    ) -> Result<Vec<String>, TargetError> {
+        let mut words = vec![
+            std::env::var("CARGO").unwrap_or_else(|_| "cargo".to_owned()),
+            "build".to_owned(),
+            "--message-format=json-render-diagnostics".to_owned(),
+            "--package".to_owned(),
+            target.package.clone(),
+        ];
+        match &target.example {
+            Some(example) => {
+                words.extend(["--example".into(), example.clone()])
+            }
+            None => words.push("--bins".into()),
+        }
+        let name = target.example.as_ref().unwrap_or(&target.package);
+        let output = self
+            .command(&words)
+            .stderr(Stdio::inherit())
+            .output()
+            .map_err(|error| cannot_start(&words, error))?;
+        let failed = || TargetError::Build {
+            command: words.join(" "),
+        };
+        if !output.status.success() {
+            return Err(failed());
+        }
+        let executable = String::from_utf8_lossy(&output.stdout)
+            .lines()
+            .filter_map(|line| serde_json::from_str::<Artifact>(line).ok())
+            .find(|artifact| artifact.target.name == *name)
+            .and_then(|artifact| artifact.executable);
+        executable
+            .map(|path| vec![path])
+            .ok_or_else(failed)
+    }
+
+    /// Starts a variant with what [`build`](Self::build) told, on a port of
+    /// the system's choice, and waits until it is ready.
+    ///
+    /// # Errors
+    ///
+    /// A server that can't be started, or ends, or is not ready in time.
+    pub fn start(&self, run: &[String]) -> Result<Running, TargetError> {
+        Running::start(self.command(run).env("LISTEN", "127.0.0.1:0"), run)
+    }
+
+    fn command(&self, words: &[String]) -> Command {
+        let (program, arguments) = words.split_first().map_or_else(
+            || (String::new(), Vec::new()),
+            |(program, rest)| (program.clone(), rest.to_vec()),
+        );
+        let mut command = Command::new(program);
+        command.args(arguments).stdin(Stdio::null());
+        if !self.folder.as_os_str().is_empty() {
+            command.current_dir(&self.folder);
+        }
+        command
+    }
+}
+
+/// What is used of a line of `--message-format=json`.
+#[derive(Deserialize)]
+struct Artifact {
+    target: ArtifactTarget,
+    executable: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct ArtifactTarget {
+    name: String,
+}
+
+fn cannot_start(words: &[String], error: std::io::Error) -> TargetError {
+    TargetError::Command {
+        command: words.join(" "),
+        error,
+    }
+}
+
+/// A server that runs. It ends, with all its children, when this is dropped,
+/// and also when the process that holds this is killed.
+#[derive(Debug)]
+pub struct Running {
+    /// Where it listens.
+    pub url: Url,
+    /// The id of its process.
+    pub pid: u32,
+    /// The last that it printed.
+    pub output: Output,
+    exited: mpsc::Receiver<std::io::Result<ExitStatus>>,
+    status: Option<ExitStatus>,
+    watchdog: Option<Child>,
+}
+
+impl Running {
+    /// Starts a command and waits until it prints its address.
+    ///
+    /// # Errors
+    ///
+    /// As [`Server::start`].
+    pub fn start(
+        command: &mut Command,
+        words: &[String],
+    ) -> Result<Self, TargetError> {
+        // A group of its own: its children end with it, and a Ctrl-C in the
+        // terminal reaches us first.
+        #[cfg(unix)]
+        std::os::unix::process::CommandExt::process_group(command, 0);
+        let mut child = command
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .map_err(|error| cannot_start(words, error))?;
+        let pid = child.id();
+        let watchdog = watchdog(pid);
+        let output = Output::default();
+        let (ready, is_ready) = mpsc::channel();
+        if let Some(stderr) = child.stderr.take() {
+            let output = output.clone();
+            std::thread::spawn(move || {
+                read_lines(stderr, |line| output.push(line));
+            });
+        }
+        if let Some(stdout) = child.stdout.take() {
+            let output = output.clone();
+            std::thread::spawn(move || {
+                read_lines(stdout, |line| {
+                    output.push(line);
+                    if let Some(url) = address_in(line) {
+                        // Nobody listens after the first.
+                        _ = ready.send(url);
+                    }
+                });
+            });
+        }
+        let (exit, exited) = mpsc::channel();
+        std::thread::spawn(move || exit.send(child.wait()));
+        let mut running = Self {
+            url: NOWHERE.clone(),
+            pid,
+            output,
+            exited,
+            status: None,
+            watchdog,
+        };
+        match is_ready.recv_timeout(READY) {
+            Ok(url) => {
+                running.url = url;
+                Ok(running)
+            }
+            Err(error) => {
+                let how = match (error, running.wait(Duration::from_secs(1))) {
+                    (_, Some(status)) => {
+                        format!("ended ({status}) before it was ready")
+                    }
+                    (RecvTimeoutError::Timeout, None) => format!(
+                        "printed no line with its ws:// address within \
+                         {READY:?}"
+                    ),
+                    (RecvTimeoutError::Disconnected, None) => {
+                        "closed its output before it was ready".to_owned()
+                    }
+                };
+                Err(TargetError::NotReady {
+                    command: words.join(" "),
+                    how,
+                    output: running.output.clone(),
+                })
+            }
+        }
+    }
+
+    /// Waits for the server's end; `None` if it still runs.
+    pub fn wait(&mut self, at_most: Duration) -> Option<ExitStatus> {
+        if self.status.is_none() {
+            let exited = self.exited.recv_timeout(at_most).ok();
+            self.status = exited.and_then(Result::ok);
+        }
+        self.status
+    }
+
+    /// Asks the server to end, and after [`END`] no longer asks.
+    pub fn end(&mut self) {
+        #[cfg(unix)]
+        {
+            use rustix::process::Signal;
+            self.signal(Signal::TERM);
+            if self.wait(END).is_none() {
+                self.signal(Signal::KILL);
+                self.wait(END);
+            }
+        }
+        #[cfg(not(unix))]
+        if self.wait(Duration::ZERO).is_none() {
+            _ = Command::new("taskkill")
+                .args(["/T", "/F", "/PID", &self.pid.to_string()])
+                .status();
+            self.wait(END);
+        }
+        if let Some(mut watchdog) = self.watchdog.take() {
+            _ = watchdog.kill();
+            _ = watchdog.wait();
+        }
+    }
+
+    /// Sends a signal to the server and its children; to nobody once the
+    /// server has ended, since its id may belong to another process by then.
+    #[cfg(unix)]
+    pub fn signal(&mut self, signal: rustix::process::Signal) {
+        if self.wait(Duration::ZERO).is_some() {
+            return;
+        }
+        let pid = i32::try_from(self.pid).ok();
+        let pid = pid.and_then(rustix::process::Pid::from_raw);
+        if let Some(pid) = pid {
+            _ = rustix::process::kill_process_group(pid, signal);
+        }
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.end();
+    }
+}
+
+/// Stands until the server has said where it is.
+static NOWHERE: std::sync::LazyLock<Url> =
+    std::sync::LazyLock::new(Url::nowhere);
+
+/// A shell that outlives us by a moment: its input ends when we do, however
+/// we do, and then it ends the server.
+#[cfg(unix)]
+fn watchdog(pid: u32) -> Option<Child> {
+    let mut command = Command::new("sh");
+    command
+        .args(["-c", "read -r _; kill -s KILL -- \"-$1\"", "watchdog"])
+        .arg(pid.to_string())
+        .stdin(Stdio::piped())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null());
+    std::os::unix::process::CommandExt::process_group(&mut command, 0);
+    command.spawn().ok()
+}
+
+#[cfg(not(unix))]
+fn watchdog(_pid: u32) -> Option<Child> {
+    None
+}
+
+fn read_lines(from: impl Read, mut each: impl FnMut(&str)) {
+    /// A line is cut here: what a server prints must not fill our memory.
+    const MOST_OF_LINE: u64 = 4096;
+    let mut from = BufReader::new(from);
+    let mut line = Vec::new();
+    loop {
+        line.clear();
+        match (&mut from)
+            .take(MOST_OF_LINE)
+            .read_until(b'\n', &mut line)
+        {
+            Ok(0) | Err(_) => return,
+            Ok(_) => each(String::from_utf8_lossy(&line).trim_end()),
+        }
+    }
+}
+
+/// The first `ws://` address in a line.
+fn address_in(line: &str) -> Option<Url> {
+    let start = line.find("ws://")?;
+    let address = line[start..].split_whitespace().next()?;
+    address
+        .trim_end_matches(['.', ',', ';', ')', '"', '\''])
+        .parse()
+        .ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_is_found_in_a_line() {
+        let lines = [
+            "listening on ws://127.0.0.1:4567/ws",
+            "INFO ready (ws://127.0.0.1:4567/ws), press Ctrl-C",
+        ];
+        for line in lines {
+            let url = address_in(line).expect("an address");
+            assert_eq!(url.to_string(), "ws://127.0.0.1:4567/ws");
+        }
+        assert!(address_in("listening on port 8080").is_none());
+    }
+
+    #[test]
+    fn sizes_have_units() {
+        assert_eq!("64 MiB".parse(), Ok(Size(64 << 20)));
+        assert_eq!("5 B".parse(), Ok(Size(5)));
+        for bad in ["64", "64MiB", "-1 B", "1 MB", "", "99999999999 GiB"] {
+            assert!(bad.parse::<Size>().is_err(), "{bad}");
+        }
+    }
+}

@@ -1,0 +1,599 @@
+//! Who judges the judge: a reference endpoint on which every case passes, and
+//! one mutant per defect, each of which fails exactly the cases that it lists.
+//!
+//! A case that no mutant fails is not a test.
+
+mod reference;
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use reference::{Defect, Reference};
+use wsspec::known::matches;
+use wsspec::report::Explained;
+use wsspec::{Endpoint, Judged, Level, Outcome, Runner, cases};
+
+/// Short, because the endpoint is in this process: what is slow for the cases
+/// is as slow for their witness.
+const PATIENCE: Duration = Duration::from_millis(150);
+
+async fn judge(defect: Option<Defect>) -> Vec<Judged> {
+    let reference = Reference::start(defect).await;
+    let endpoint = Endpoint {
+        url: reference.url().parse().expect("a URL"),
+        patience: PATIENCE,
+    };
+    Runner::new(endpoint, 32)
+        .run(cases::all(), |_| {})
+        .await
+}
+
+#[tokio::test]
+async fn every_case_passes_on_the_reference() {
+    for judged in judge(None).await {
+        let expected = match (judged.case.level, judged.outcome) {
+            (Level::May, outcome) => outcome == Outcome::Info,
+            (_, outcome) => outcome == Outcome::Pass,
+        };
+        assert!(expected, "{}", Explained(&judged));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn each_mutant_fails_exactly_the_cases_that_it_lists() {
+    let mut failed_by_any = BTreeSet::new();
+    let mut wrong = String::new();
+    for (defect, listed) in CATALOGUE {
+        let judged = judge(Some(*defect)).await;
+        for judged in &judged {
+            let id = judged.case.id;
+            let fails =
+                !matches!(judged.outcome, Outcome::Pass | Outcome::Info);
+            let should = is_listed(listed, id);
+            if fails {
+                failed_by_any.insert(id);
+            }
+            if fails && !should {
+                wrong +=
+                    &format!("\n{defect:?} also fails\n{}", Explained(judged));
+            }
+            if should && !fails {
+                wrong += &format!("\n{defect:?} does not fail {id}\n");
+            }
+        }
+        for pattern in listed.iter().map(|it| it.trim_start_matches('!')) {
+            if !cases::all().any(|case| matches(pattern, case.id)) {
+                wrong +=
+                    &format!("\n{defect:?} lists {pattern}: no such case\n");
+            }
+        }
+    }
+    for case in cases::all() {
+        if case.level != Level::May && !failed_by_any.contains(case.id) {
+            wrong += &format!("\nno mutant fails {}\n", case.id);
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong}");
+}
+
+#[test]
+fn every_defect_is_in_the_catalogue_once() {
+    let listed: Vec<_> = CATALOGUE
+        .iter()
+        .map(|(defect, _)| *defect)
+        .collect();
+    assert_eq!(listed, Defect::ALL, "in the order of their definition");
+}
+
+/// The last pattern that matches decides; `!` takes away.
+fn is_listed(patterns: &[&str], id: &str) -> bool {
+    patterns.iter().fold(false, |listed, pattern| {
+        match pattern.strip_prefix('!') {
+            Some(pattern) => listed && !matches(pattern, id),
+            None => listed || matches(pattern, id),
+        }
+    })
+}
+
+/// Each defect with the cases that it fails.
+const CATALOGUE: &[(Defect, &[&str])] = &[
+    // Reading the request.
+    (Defect::AnyMethod, &["6455/4.2.1/method-is-get/*"]),
+    (
+        Defect::MethodWithoutCase,
+        &["6455/4.2.1/method-is-get/lower-case"],
+    ),
+    (
+        Defect::Http10IsSwitched,
+        &["6455/4.2.1/http-version-is-1.1"],
+    ),
+    (Defect::HostNotChecked, &["6455/4.2.1/host-is-present/*"]),
+    (
+        Defect::UpgradeWithCase,
+        &["6455/4.2.1/upgrade-in-any-case/*"],
+    ),
+    (
+        Defect::UpgradeSubstring,
+        &[
+            "6455/4.2.1/upgrade-is-websocket/longer",
+            "6455/4.2.1/upgrade-is-websocket/prefixed",
+        ],
+    ),
+    (
+        Defect::UpgradeNotChecked,
+        &["6455/4.2.1/upgrade-is-websocket/*"],
+    ),
+    (Defect::UpgradeNoList, &["6455/4.2.1/upgrade-is-a-list"]),
+    (
+        Defect::ConnectionWithCase,
+        &["6455/4.2.1/connection-in-any-case/*"],
+    ),
+    (
+        Defect::ConnectionSubstring,
+        &[
+            "6455/4.2.1/connection-has-upgrade/longer",
+            "6455/4.2.1/connection-has-upgrade/prefixed",
+        ],
+    ),
+    (
+        Defect::ConnectionNotChecked,
+        &["6455/4.2.1/connection-has-upgrade/*"],
+    ),
+    (
+        Defect::ConnectionNoList,
+        &[
+            "6455/4.2.1/connection-is-a-list/*",
+            "6455/4.2.1/connection-on-two-lines",
+        ],
+    ),
+    (
+        Defect::ConnectionFirstLine,
+        &["6455/4.2.1/connection-on-two-lines"],
+    ),
+    (
+        Defect::EmptyElementIsError,
+        &["6455/4.2.1/connection-is-a-list/empty-elements"],
+    ),
+    (Defect::KeyNotChecked, &["6455/4.2.1/key-is-16-octets/*"]),
+    (
+        Defect::KeyLengthOnly,
+        &[
+            "6455/4.2.1/key-is-16-octets/17",
+            "6455/4.2.1/key-is-16-octets/18",
+            "6455/4.2.1/key-is-16-octets/bad-alphabet",
+        ],
+    ),
+    (
+        Defect::KeyFirstCounts,
+        &["6455/4.2.1/key-is-16-octets/twice"],
+    ),
+    (
+        Defect::KeyOfZerosRefused,
+        &["6455/4.2.2/accept-belongs-to-the-key/extremes"],
+    ),
+    (
+        Defect::VersionNotChecked,
+        &[
+            "6455/4.2.1/version-is-13/*",
+            "6455/4.2.2/refusal-lists-the-version/*",
+        ],
+    ),
+    (
+        Defect::VersionAtLeast13,
+        &[
+            "6455/4.2.1/version-is-13/14",
+            "6455/4.2.1/version-is-13/255",
+            "6455/4.2.1/version-is-13/269",
+            "6455/4.2.2/refusal-lists-the-version/14",
+        ],
+    ),
+    (
+        Defect::VersionDigitsOnly,
+        &[
+            "6455/4.2.1/version-is-13/fraction",
+            "6455/4.2.1/version-is-13/leading-zero",
+            "6455/4.2.1/version-is-13/list",
+        ],
+    ),
+    (Defect::VersionCutToOctet, &["6455/4.2.1/version-is-13/269"]),
+    (
+        Defect::FieldOrderMatters,
+        &[
+            "6455/4.2.1/fields-in-any-form/*",
+            "!6455/4.2.1/fields-in-any-form/unknown",
+        ],
+    ),
+    (
+        Defect::FieldNamesWithCase,
+        &[
+            "6455/4.2.1/fields-in-any-form/lower-case",
+            "6455/4.2.1/fields-in-any-form/upper-case",
+        ],
+    ),
+    (
+        Defect::FewFields,
+        &["6455/4.2.1/fields-in-any-form/unknown"],
+    ),
+    // Answering it. Without a right 101 hardly any case can begin.
+    (
+        Defect::Status200,
+        &[
+            "6455/*",
+            "!6455/4.2.2/405-has-allow",
+            "!6455/4.2.2/426-has-upgrade",
+        ],
+    ),
+    (
+        Defect::Answers10,
+        &[
+            "6455/*",
+            "!6455/4.2.2/*",
+            "6455/4.2.2/status-is-101",
+            "6455/4.2.2/frames-behind-the-request/*",
+            "6455/4.2.2/refusal-lists-the-version/*",
+            "6455/4.2.2/unknown-resource-is-refused",
+        ],
+    ),
+    (
+        Defect::AnswerLacksUpgrade,
+        &[
+            "6455/*",
+            "!6455/4.2.2/*",
+            "6455/4.2.2/upgrade-is-websocket",
+            "6455/4.2.2/frames-behind-the-request/*",
+            "6455/4.2.2/refusal-lists-the-version/*",
+            "6455/4.2.2/unknown-resource-is-refused",
+        ],
+    ),
+    (
+        Defect::AnswerLacksConnection,
+        &[
+            "6455/*",
+            "!6455/4.2.2/*",
+            "6455/4.2.2/connection-has-upgrade",
+            "6455/4.2.2/frames-behind-the-request/*",
+            "6455/4.2.2/refusal-lists-the-version/*",
+            "6455/4.2.2/unknown-resource-is-refused",
+        ],
+    ),
+    (
+        Defect::WrongAccept,
+        &[
+            "6455/*",
+            "!6455/4.2.2/*",
+            "6455/4.2.2/accept-belongs-to-the-key/*",
+            "6455/4.2.2/frames-behind-the-request/*",
+            "6455/4.2.2/refusal-lists-the-version/*",
+            "6455/4.2.2/unknown-resource-is-refused",
+        ],
+    ),
+    (
+        Defect::AcceptWithBlanks,
+        &["6455/4.2.2/accept-belongs-to-the-key/blanks"],
+    ),
+    (
+        Defect::AnySubprotocol,
+        &["6455/4.2.2/subprotocol-only-if-offered/unknown"],
+    ),
+    (
+        Defect::SubprotocolUnasked,
+        &["6455/4.2.2/subprotocol-only-if-offered/*"],
+    ),
+    (
+        Defect::AnyExtension,
+        &["6455/4.2.2/extension-only-if-offered/unknown"],
+    ),
+    (
+        Defect::ExtensionUnasked,
+        &["6455/4.2.2/extension-only-if-offered/*"],
+    ),
+    (Defect::LengthIn101, &["6455/4.2.2/no-body-in-101"]),
+    (
+        Defect::EarlyFramesLost,
+        &["6455/4.2.2/frames-behind-the-request/same-segment"],
+    ),
+    (
+        Defect::RequestInOneSegment,
+        &["6455/4.2.2/frames-behind-the-request/octet-by-octet"],
+    ),
+    (
+        Defect::RefusalWithoutVersion,
+        &["6455/4.2.2/refusal-lists-the-version/*"],
+    ),
+    (
+        Defect::UnknownResourceIs200,
+        &["6455/4.2.2/unknown-resource-is-refused"],
+    ),
+    (Defect::NoAllow, &["6455/4.2.2/405-has-allow"]),
+    (Defect::NoUpgradeIn426, &["6455/4.2.2/426-has-upgrade"]),
+    // Fragmentation.
+    (
+        Defect::FragmentsEchoedAlone,
+        &[
+            "6455/5.4/fragments-are-joined/*",
+            "6455/5.4/control-between-fragments/*",
+            "6455/5.4/fragments-may-be-empty/first",
+            "6455/5.4/fragments-may-be-empty/first-and-last",
+            "6455/5.4/messages-do-not-interleave/*",
+            "6455/5.4/continuation-needs-a-start/after-a-message",
+            "6455/7.1.7/close-frame-before-failing/interleaved",
+        ],
+    ),
+    (
+        Defect::FrameInOneSegment,
+        &[
+            "*octet-by-octet",
+            "!6455/4.2.2/*",
+            "!6455/5.4/continuation-needs-a-start/*",
+        ],
+    ),
+    (
+        Defect::FragmentsAreText,
+        &[
+            "6455/5.4/fragments-are-joined/alternating",
+            "6455/5.4/fragments-are-joined/binary",
+            "6455/5.4/fragments-may-be-empty/last",
+        ],
+    ),
+    (
+        Defect::FewFragments,
+        &["6455/5.4/fragments-are-joined/hundred*"],
+    ),
+    (
+        Defect::EmptyFragmentIsError,
+        &["6455/5.4/fragments-may-be-empty/*"],
+    ),
+    (
+        Defect::EmptyLastFragmentIgnored,
+        &[
+            "6455/5.4/fragments-may-be-empty/*",
+            "!6455/5.4/fragments-may-be-empty/first",
+        ],
+    ),
+    (
+        Defect::PongHeldBack,
+        &["6455/5.4/control-between-fragments/*ping*"],
+    ),
+    (
+        Defect::PongEndsMessage,
+        &["6455/5.4/control-between-fragments/pong"],
+    ),
+    (
+        Defect::CloseInMessageIsError,
+        &["6455/5.4/control-between-fragments/close"],
+    ),
+    (
+        Defect::StrayContinuationIgnored,
+        &[
+            "6455/5.4/continuation-needs-a-start/*",
+            "6455/7.1.7/*/continuation",
+        ],
+    ),
+    (
+        Defect::StrayContinuationStarts,
+        &[
+            "6455/5.4/continuation-needs-a-start/*",
+            "6455/7.1.7/*/continuation",
+        ],
+    ),
+    (
+        Defect::Interleaving,
+        &[
+            "6455/5.4/messages-do-not-interleave/*",
+            "6455/7.1.7/*/interleaved",
+        ],
+    ),
+    (
+        Defect::InterleavingOfTypes,
+        &[
+            "6455/5.4/messages-do-not-interleave/*-in-*",
+            "!6455/5.4/messages-do-not-interleave/text-in-text",
+        ],
+    ),
+    (
+        Defect::ControlFinIgnored,
+        &[
+            "6455/5.4/control-is-not-fragmented/*",
+            "!6455/5.4/control-is-not-fragmented/pong",
+            "6455/7.1.7/*/fragmented-*",
+        ],
+    ),
+    (
+        Defect::ControlFragmentsJoined,
+        &[
+            "6455/5.4/control-is-not-fragmented/*",
+            "6455/7.1.7/*/fragmented-*",
+        ],
+    ),
+    // Control frames.
+    (
+        Defect::LongControl,
+        &["6455/5.5/control-is-short/*", "6455/7.1.7/*/long-*"],
+    ),
+    (
+        Defect::LongControl64Bits,
+        &["6455/5.5/control-is-short/ping-65536"],
+    ),
+    (
+        Defect::CloseNotAnswered,
+        &[
+            "6455/5.5.1/*",
+            "!6455/5.5.1/close-body-has-a-code",
+            "!6455/5.5.1/reason-is-utf8",
+            "6455/5.4/control-between-fragments/close",
+            "6455/5.5.3/pong-needs-no-answer/empty",
+            "6455/5.5.3/pong-needs-no-answer/payload",
+        ],
+    ),
+    (
+        Defect::CloseWithReasonNotAnswered,
+        &[
+            "6455/5.5.1/answer-repeats-the-code/*",
+            "6455/5.5.1/close-is-answered/*reason",
+        ],
+    ),
+    (
+        Defect::CloseAnsweredWithoutCode,
+        &["6455/5.5.1/answer-repeats-the-code/*"],
+    ),
+    (
+        Defect::CloseAnsweredWith1000,
+        &[
+            "6455/5.5.1/answer-repeats-the-code/1001",
+            "6455/5.5.1/answer-repeats-the-code/4999",
+        ],
+    ),
+    (
+        Defect::EmptyCloseIs1005,
+        &[
+            "6455/5.5.1/close-is-answered/empty",
+            "6455/5.5.1/empty-close-has-no-code",
+        ],
+    ),
+    (
+        Defect::EmptyCloseIs1001,
+        &["6455/5.5.1/empty-close-has-no-code"],
+    ),
+    (
+        Defect::TcpStaysOpen,
+        &[
+            "6455/5.5.1/tcp-ends-after-both-closes",
+            "6455/5.5.1/nothing-counts-after-close/*",
+            "6455/5.4/control-between-fragments/close",
+        ],
+    ),
+    (
+        Defect::SecondCloseAnswered,
+        &["6455/5.5.1/nothing-counts-after-close/close"],
+    ),
+    (
+        Defect::PingAfterCloseAnswered,
+        &["6455/5.5.1/nothing-counts-after-close/ping"],
+    ),
+    (
+        Defect::TextAfterCloseEchoed,
+        &["6455/5.5.1/nothing-counts-after-close/text"],
+    ),
+    (
+        Defect::OneOctetClose,
+        &[
+            "6455/5.5.1/close-body-has-a-code",
+            "6455/7.1.7/*/one-octet-close",
+        ],
+    ),
+    (
+        Defect::ReasonNotChecked,
+        &["6455/5.5.1/reason-is-utf8", "6455/7.1.7/*/reason-not-utf8"],
+    ),
+    (
+        Defect::PingNotAnswered,
+        &[
+            "6455/5.5.2/ping-is-answered/*",
+            "6455/5.4/control-between-fragments/*ping*",
+            "6455/5.5.3/pong-needs-no-answer/then-ping",
+        ],
+    ),
+    (
+        Defect::PongEmpty,
+        &[
+            "6455/5.5.2/ping-is-answered/*",
+            "!6455/5.5.2/ping-is-answered/empty",
+            "6455/5.4/control-between-fragments/*ping*",
+            "6455/5.5.3/pong-needs-no-answer/then-ping",
+        ],
+    ),
+    (
+        Defect::PongEndsAtNul,
+        &[
+            "6455/5.5.2/ping-is-answered/binary",
+            "6455/5.5.2/ping-is-answered/every-octet-value",
+        ],
+    ),
+    (
+        Defect::PongCut,
+        &[
+            "6455/5.5.2/ping-is-answered/every-octet-value",
+            "6455/5.5.2/ping-is-answered/longest",
+            "6455/5.5.2/ping-is-answered/octet-by-octet",
+        ],
+    ),
+    (
+        Defect::PongAsText,
+        &[
+            "6455/5.5.2/ping-is-answered/binary",
+            "6455/5.5.2/ping-is-answered/every-octet-value",
+            "6455/5.5.2/ping-is-answered/longest",
+            "6455/5.5.2/ping-is-answered/octet-by-octet",
+        ],
+    ),
+    (Defect::FirstPingOnly, &["6455/5.5.2/ping-is-answered/ten"]),
+    (
+        Defect::PongAnswered,
+        &[
+            "6455/5.5.3/pong-needs-no-answer/*",
+            "6455/5.4/control-between-fragments/pong",
+        ],
+    ),
+    (
+        Defect::PongIsError,
+        &[
+            "6455/5.5.3/pong-needs-no-answer/*",
+            "6455/5.4/control-between-fragments/pong",
+        ],
+    ),
+    (
+        Defect::PongWithPayloadIsError,
+        &[
+            "6455/5.5.3/pong-needs-no-answer/*",
+            "!6455/5.5.3/pong-needs-no-answer/empty",
+            "6455/5.4/control-between-fragments/pong",
+        ],
+    ),
+    // Failing the connection.
+    (
+        Defect::FailsWithoutClose,
+        &["6455/7.1.7/close-frame-before-failing/*"],
+    ),
+    (
+        Defect::FailsWith1000,
+        &[
+            "6455/7.1.7/close-frame-before-failing/*",
+            "6455/5.4/control-is-not-fragmented/close",
+            "6455/5.5.1/close-body-has-a-code",
+            "6455/5.5.1/reason-is-utf8",
+            "6455/5.5/control-is-short/close-126",
+        ],
+    ),
+    (
+        Defect::FailsWith1011,
+        &["6455/7.1.7/close-frame-before-failing/*"],
+    ),
+    (
+        Defect::FailsAndStaysOpen,
+        &[
+            "6455/7.1.7/*",
+            "6455/5.4/continuation-needs-a-start/*",
+            "6455/5.4/control-is-not-fragmented/*",
+            "6455/5.4/messages-do-not-interleave/*",
+            "6455/5.5/*",
+            "6455/5.5.1/close-body-has-a-code",
+            "6455/5.5.1/reason-is-utf8",
+        ],
+    ),
+    (
+        Defect::ProcessesAfterFailing,
+        &[
+            "6455/7.1.7/*",
+            "6455/5.4/continuation-needs-a-start/*",
+            "6455/5.4/control-is-not-fragmented/*",
+            "6455/5.4/messages-do-not-interleave/*",
+            "6455/5.5/*",
+            "6455/5.5.1/close-body-has-a-code",
+            "6455/5.5.1/reason-is-utf8",
+        ],
+    ),
+    (
+        Defect::ReservedOpcodeIgnored,
+        &["6455/7.1.7/*/reserved-opcode"],
+    ),
+];

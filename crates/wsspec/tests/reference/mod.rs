@@ -1,0 +1,904 @@
+//! The reference endpoint: an echo that keeps every rule, and breaks exactly
+//! one when it is told to.
+//!
+//! Without a [`Defect`] every case passes on it. Each defect is a bug that
+//! real servers have or had, so the list reads as a catalogue of them.
+
+use std::net::SocketAddr;
+
+use rfc6455::handshake::{Refusal, RequestHead, accept, check_request};
+use rfc6455::{
+    Decoder, Frame, LengthForm, Opcode, Rules, Sender, StatusCode, Violation,
+};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+
+/// The largest message that is echoed.
+const MOST_OF_MESSAGE: u64 = 1 << 20;
+
+/// The largest head that is read.
+const MOST_OF_HEAD: usize = 64 << 10;
+
+macro_rules! defects {
+    ($($(#[doc = $doc:literal])+ $name:ident,)+) => {
+        /// One thing that the endpoint does wrong.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+        pub(crate) enum Defect { $($(#[doc = $doc])+ $name,)+ }
+
+        impl Defect {
+            /// Every defect there is.
+            pub(crate) const ALL: &[Self] = &[$(Self::$name),+];
+        }
+    };
+}
+
+defects! {
+    // Reading the request.
+    /// An upgrade is accepted whatever the method.
+    AnyMethod,
+    /// Methods are compared without case.
+    MethodWithoutCase,
+    /// HTTP/1.0 is switched.
+    Http10IsSwitched,
+    /// Host is not looked at.
+    HostNotChecked,
+    /// `websocket` is compared with case.
+    UpgradeWithCase,
+    /// Upgrade only has to contain `websocket`.
+    UpgradeSubstring,
+    /// Upgrade is not looked at.
+    UpgradeNotChecked,
+    /// Upgrade has to be nothing but `websocket`.
+    UpgradeNoList,
+    /// `Upgrade` in Connection is compared with case.
+    ConnectionWithCase,
+    /// Connection only has to contain `upgrade`.
+    ConnectionSubstring,
+    /// Connection is not looked at.
+    ConnectionNotChecked,
+    /// Connection has to be nothing but `Upgrade`.
+    ConnectionNoList,
+    /// Only the first Connection line is read.
+    ConnectionFirstLine,
+    /// An empty element of a list is an error.
+    EmptyElementIsError,
+    /// The key is not looked at.
+    KeyNotChecked,
+    /// The key only has to have 24 characters.
+    KeyLengthOnly,
+    /// Of several keys the first one counts.
+    KeyFirstCounts,
+    /// A key of zeros is taken for a missing one.
+    KeyOfZerosRefused,
+    /// The version is not looked at.
+    VersionNotChecked,
+    /// The version has to be 13 or higher.
+    VersionAtLeast13,
+    /// The version is read as far as there are digits.
+    VersionDigitsOnly,
+    /// The version is cut to an octet.
+    VersionCutToOctet,
+    /// The fields have to come in one order.
+    FieldOrderMatters,
+    /// Names of fields are compared with case.
+    FieldNamesWithCase,
+    /// More than sixteen fields are an error.
+    FewFields,
+
+    // Answering it.
+    /// A right request is answered with 200.
+    Status200,
+    /// The 101 has version HTTP/1.0.
+    Answers10,
+    /// The 101 lacks Upgrade.
+    AnswerLacksUpgrade,
+    /// The 101 lacks Connection.
+    AnswerLacksConnection,
+    /// The accept value is that of another key.
+    WrongAccept,
+    /// The accept value is computed with the blanks around the key.
+    AcceptWithBlanks,
+    /// The first subprotocol that is offered is accepted.
+    AnySubprotocol,
+    /// A subprotocol is named although none was offered.
+    SubprotocolUnasked,
+    /// Every extension that is offered is accepted.
+    AnyExtension,
+    /// An extension is named although none was offered.
+    ExtensionUnasked,
+    /// The 101 has a Content-Length.
+    LengthIn101,
+    /// What comes in one segment with the request is thrown away.
+    EarlyFramesLost,
+    /// The request has to come in one segment.
+    RequestInOneSegment,
+    /// The refusal of a version does not tell which are spoken.
+    RefusalWithoutVersion,
+    /// An unknown resource is answered with 200.
+    UnknownResourceIs200,
+    /// A 405 lacks Allow.
+    NoAllow,
+    /// A 426 lacks Upgrade.
+    NoUpgradeIn426,
+
+    // Fragmentation.
+    /// Every fragment is echoed as a message.
+    FragmentsEchoedAlone,
+    /// A frame has to come in one segment.
+    FrameInOneSegment,
+    /// The type of a fragmented message is always text.
+    FragmentsAreText,
+    /// More than 64 fragments are too many.
+    FewFragments,
+    /// An empty fragment is an error.
+    EmptyFragmentIsError,
+    /// A message ends only with a fragment that carries something.
+    EmptyLastFragmentIgnored,
+    /// A Ping inside a message is answered when the message is complete.
+    PongHeldBack,
+    /// A Pong inside a message ends the message.
+    PongEndsMessage,
+    /// A Close inside a message is a protocol error.
+    CloseInMessageIsError,
+    /// A continuation without a start is passed over.
+    StrayContinuationIgnored,
+    /// A continuation without a start starts a text message.
+    StrayContinuationStarts,
+    /// A message inside another one takes its place.
+    Interleaving,
+    /// A message inside another one is taken if it has another type.
+    InterleavingOfTypes,
+    /// FIN is not looked at in a control frame.
+    ControlFinIgnored,
+    /// A control frame may be fragmented.
+    ControlFragmentsJoined,
+
+    // Control frames.
+    /// Control frames may have any length.
+    LongControl,
+    /// Control frames may have any length that takes 64 bits.
+    LongControl64Bits,
+    /// A Close is answered with the end of the connection alone.
+    CloseNotAnswered,
+    /// A Close with a reason is answered with the end alone.
+    CloseWithReasonNotAnswered,
+    /// The answer to a Close has no code.
+    CloseAnsweredWithoutCode,
+    /// The answer to a Close always has 1000.
+    CloseAnsweredWith1000,
+    /// A Close without a code is answered with 1005.
+    EmptyCloseIs1005,
+    /// A Close without a code is answered with 1001.
+    EmptyCloseIs1001,
+    /// TCP stays open after both Closes.
+    TcpStaysOpen,
+    /// A second Close is answered.
+    SecondCloseAnswered,
+    /// A Ping behind a Close is answered.
+    PingAfterCloseAnswered,
+    /// A message behind a Close is echoed.
+    TextAfterCloseEchoed,
+    /// A Close of one octet is taken for an empty one.
+    OneOctetClose,
+    /// The reason of a Close is not looked at.
+    ReasonNotChecked,
+    /// Pings are not answered.
+    PingNotAnswered,
+    /// A Pong is always empty.
+    PongEmpty,
+    /// A Pong ends where the Ping has a NUL.
+    PongEndsAtNul,
+    /// A Pong carries at most 64 octets.
+    PongCut,
+    /// A Pong carries the Ping's payload as text.
+    PongAsText,
+    /// Of the Pings in one segment only the first is answered.
+    FirstPingOnly,
+    /// A Pong is answered with a Pong.
+    PongAnswered,
+    /// A Pong that nobody asked for is an error.
+    PongIsError,
+    /// A Pong that nobody asked for with a payload is an error.
+    PongWithPayloadIsError,
+
+    // Failing the connection.
+    /// A failed connection ends without a Close.
+    FailsWithoutClose,
+    /// A connection fails with 1000.
+    FailsWith1000,
+    /// A connection fails with 1011.
+    FailsWith1011,
+    /// A failed connection stays open.
+    FailsAndStaysOpen,
+    /// What comes behind a violation is still processed.
+    ProcessesAfterFailing,
+    /// Reserved opcodes are passed over.
+    ReservedOpcodeIgnored,
+}
+
+/// An endpoint that runs until this is dropped.
+pub(crate) struct Reference {
+    address: SocketAddr,
+    accepting: tokio::task::JoinHandle<()>,
+}
+
+impl Reference {
+    /// Starts the endpoint on a port of the system's choice.
+    pub(crate) async fn start(defect: Option<Defect>) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0")
+            .await
+            .expect("a free port");
+        let address = listener.local_addr().expect("an address");
+        let accepting = tokio::spawn(async move {
+            while let Ok((stream, _)) = listener.accept().await {
+                _ = stream.set_nodelay(true);
+                let connection = Connection::new(stream, defect);
+                tokio::spawn(connection.serve());
+            }
+        });
+        Self { address, accepting }
+    }
+
+    pub(crate) fn url(&self) -> String {
+        format!("ws://{}/ws", self.address)
+    }
+}
+
+impl Drop for Reference {
+    fn drop(&mut self) {
+        self.accepting.abort();
+    }
+}
+
+struct Connection {
+    stream: TcpStream,
+    defect: Option<Defect>,
+    decoder: Decoder,
+    /// With a defect that overlooks something the decoder overlooks
+    /// everything, and this knows what is illegal.
+    rules: Option<Rules>,
+    /// The value of the key as it came; the parser takes the blanks away.
+    key_with_blanks: Vec<u8>,
+    message: Option<(Opcode, Vec<u8>)>,
+    fragments: usize,
+    failed: bool,
+    held_back: Vec<Frame>,
+    out: Vec<u8>,
+}
+
+/// Whether the connection goes on.
+#[derive(PartialEq)]
+enum Goes {
+    On,
+    /// Both Closes have passed, or the connection failed.
+    Down,
+}
+
+impl Connection {
+    fn new(stream: TcpStream, defect: Option<Defect>) -> Self {
+        let strict = Decoder::strict(Sender::Client, MOST_OF_MESSAGE);
+        let (decoder, rules) = match defect {
+            None => (strict, None),
+            Some(_) => (
+                Decoder::lenient(MOST_OF_MESSAGE),
+                Some(Rules::new(Sender::Client)),
+            ),
+        };
+        Self {
+            stream,
+            defect,
+            decoder,
+            rules,
+            key_with_blanks: Vec::new(),
+            message: None,
+            fragments: 0,
+            failed: false,
+            held_back: Vec::new(),
+            out: Vec::new(),
+        }
+    }
+
+    fn has(&self, defect: Defect) -> bool {
+        self.defect == Some(defect)
+    }
+
+    async fn serve(mut self) {
+        if self.open().await.is_some() {
+            while self.exchange().await == Some(Goes::On) {}
+        }
+    }
+
+    // The opening handshake.
+
+    /// Answers requests until one switches; `None` at the end.
+    async fn open(&mut self) -> Option<()> {
+        let mut received = Vec::with_capacity(16 << 10);
+        loop {
+            let head = loop {
+                if received.len() > MOST_OF_HEAD {
+                    return None;
+                }
+                match RequestHead::decode(&received) {
+                    Ok(Some((head, length))) => {
+                        self.key_with_blanks = key_line(&received[..length]);
+                        received.drain(..length);
+                        break head;
+                    }
+                    Ok(None)
+                        if received.is_empty()
+                            || !self.has(Defect::RequestInOneSegment) => {}
+                    _ => {
+                        self.answer(400, "Bad Request", &[]).await?;
+                        return None;
+                    }
+                }
+                if self.stream.read_buf(&mut received).await.ok()? == 0 {
+                    return None;
+                }
+            };
+            if self.answer_to(&head).await? {
+                if !self.has(Defect::EarlyFramesLost) {
+                    self.decoder.push(&received);
+                }
+                return Some(());
+            }
+        }
+    }
+
+    /// Whether the answer is a 101.
+    async fn answer_to(&mut self, head: &RequestHead) -> Option<bool> {
+        if head.target.split('?').next() != Some("/ws") {
+            let status = match self.has(Defect::UnknownResourceIs200) {
+                true => (200, "OK"),
+                false => (404, "Not Found"),
+            };
+            self.answer(status.0, status.1, &[]).await?;
+            return Some(false);
+        }
+        match self.check(head) {
+            Ok(accept) => {
+                self.switch(head, accept).await?;
+                Some(!self.has(Defect::Status200))
+            }
+            Err(refusal) => {
+                self.refuse(refusal).await?;
+                Some(false)
+            }
+        }
+    }
+
+    /// The rules for the request, with what the defect makes of them.
+    fn check(&self, head: &RequestHead) -> Result<String, Refusal> {
+        let fields = &head.fields;
+        let defect = self.defect;
+        let all = |name| {
+            let values: Vec<_> = fields
+                .all(name)
+                .map(String::from_utf8_lossy)
+                .collect();
+            values.join(", ")
+        };
+        let (upgrade, connection) = (all("Upgrade"), all("Connection"));
+        let (key, version) =
+            (all("Sec-WebSocket-Key"), all("Sec-WebSocket-Version"));
+        let has = |value: &str, part| value.to_lowercase().contains(part);
+        let names: Vec<_> = fields.iter().map(|(name, _)| name).collect();
+
+        let refused = match defect {
+            Some(Defect::UpgradeWithCase) => {
+                (!upgrade.contains("websocket")).then_some(Refusal::Upgrade)
+            }
+            Some(Defect::UpgradeNoList) => {
+                upgrade.contains(',').then_some(Refusal::Upgrade)
+            }
+            Some(Defect::ConnectionWithCase) => {
+                (!connection.contains("Upgrade")).then_some(Refusal::Connection)
+            }
+            Some(Defect::ConnectionNoList) => connection
+                .contains(',')
+                .then_some(Refusal::Connection),
+            Some(Defect::ConnectionFirstLine) => {
+                let first = fields.all("Connection").next();
+                let first = String::from_utf8_lossy(first.unwrap_or_default());
+                (!has(&first, "upgrade")).then_some(Refusal::Connection)
+            }
+            Some(Defect::EmptyElementIsError) => connection
+                .starts_with(',')
+                .then_some(Refusal::Connection),
+            Some(Defect::FieldOrderMatters) => names
+                .first()
+                .is_some_and(|name| !name.eq_ignore_ascii_case("Host"))
+                .then_some(Refusal::Host),
+            Some(Defect::FieldNamesWithCase) => names
+                .iter()
+                .any(|name| {
+                    *name == name.to_lowercase() || *name == name.to_uppercase()
+                })
+                .then_some(Refusal::Host),
+            Some(Defect::KeyOfZerosRefused) => key
+                .starts_with("AAAAAAAAAAAA")
+                .then_some(Refusal::Key),
+            Some(Defect::FewFields) => {
+                (names.len() > 16).then_some(Refusal::Host)
+            }
+            _ => None,
+        };
+        if let Some(refusal) = refused {
+            return Err(refusal);
+        }
+        let verdict = check_request(head);
+        let Err(refusal) = verdict else {
+            return verdict;
+        };
+        let overlooked = match (defect, refusal) {
+            (Some(Defect::AnyMethod), Refusal::Method) => {
+                has(&upgrade, "websocket")
+            }
+            (Some(Defect::MethodWithoutCase), Refusal::Method) => {
+                head.method.eq_ignore_ascii_case("GET")
+            }
+            (Some(Defect::Http10IsSwitched), Refusal::HttpVersion)
+            | (Some(Defect::HostNotChecked), Refusal::Host)
+            | (Some(Defect::ConnectionNotChecked), Refusal::Connection)
+            | (Some(Defect::KeyNotChecked), Refusal::Key)
+            | (Some(Defect::VersionNotChecked), Refusal::Version) => true,
+            // Without both tokens it is an ordinary request, which the cases
+            // for 405 and 426 make.
+            (Some(Defect::UpgradeNotChecked), Refusal::Upgrade) => {
+                has(&connection, "upgrade")
+            }
+            (Some(Defect::UpgradeSubstring), Refusal::Upgrade) => {
+                has(&upgrade, "websocket")
+            }
+            (Some(Defect::ConnectionSubstring), Refusal::Connection) => {
+                has(&connection, "upgrade")
+            }
+            (Some(Defect::KeyLengthOnly), Refusal::Key) => key.len() == 24,
+            (Some(Defect::KeyFirstCounts), Refusal::Key) => key.contains(','),
+            (Some(Defect::VersionAtLeast13), Refusal::Version) => {
+                version
+                    .parse()
+                    .is_ok_and(|version: u32| version >= 13)
+                    && !version.starts_with('0')
+            }
+            (Some(Defect::VersionDigitsOnly), Refusal::Version) => {
+                let digits: String = version
+                    .chars()
+                    .take_while(char::is_ascii_digit)
+                    .collect();
+                digits.trim_start_matches('0') == "13"
+            }
+            (Some(Defect::VersionCutToOctet), Refusal::Version) => {
+                version
+                    .parse()
+                    .is_ok_and(|version: u32| version % 256 == 13)
+                    && !version.starts_with('0')
+            }
+            _ => false,
+        };
+        if overlooked {
+            Ok(accept(key.as_bytes()))
+        } else {
+            Err(refusal)
+        }
+    }
+
+    async fn switch(
+        &mut self,
+        head: &RequestHead,
+        mut accept_value: String,
+    ) -> Option<()> {
+        let fields = &head.fields;
+        let offered = |name| {
+            let offer = fields.list(name).next();
+            offer.map(|offer| String::from_utf8_lossy(offer).into_owned())
+        };
+        let mut answer = vec![
+            ("Upgrade", "websocket".to_owned()),
+            ("Connection", "Upgrade".to_owned()),
+        ];
+        let (protocol, extensions) =
+            ("Sec-WebSocket-Protocol", "Sec-WebSocket-Extensions");
+        let mut status = (101, "Switching Protocols");
+        match self.defect {
+            Some(Defect::Status200) => status = (200, "OK"),
+            Some(Defect::AnswerLacksUpgrade) => drop(answer.remove(0)),
+            Some(Defect::AnswerLacksConnection) => drop(answer.remove(1)),
+            Some(Defect::WrongAccept) => accept_value = accept(b"another"),
+            Some(Defect::AcceptWithBlanks) => {
+                accept_value = accept(&self.key_with_blanks);
+            }
+            Some(Defect::AnySubprotocol) => {
+                answer.extend(offered(protocol).map(|it| (protocol, it)));
+            }
+            Some(Defect::SubprotocolUnasked) => {
+                answer.push((protocol, "echo".to_owned()));
+            }
+            Some(Defect::AnyExtension) => {
+                answer.extend(offered(extensions).map(|it| (extensions, it)));
+            }
+            Some(Defect::ExtensionUnasked) => {
+                answer.push((extensions, "x-zip".to_owned()));
+            }
+            Some(Defect::LengthIn101) => {
+                answer.push(("Content-Length", "0".to_owned()));
+            }
+            _ => {}
+        }
+        answer.push(("Sec-WebSocket-Accept", accept_value));
+        let answer: Vec<_> = answer
+            .iter()
+            .map(|(name, value)| (*name, &**value))
+            .collect();
+        self.answer(status.0, status.1, &answer).await
+    }
+
+    async fn refuse(&mut self, refusal: Refusal) -> Option<()> {
+        // An ordinary GET is told that there is something to upgrade to.
+        let status = match refusal {
+            Refusal::Upgrade | Refusal::Connection => 426,
+            refusal => refusal.status(),
+        };
+        let mut fields = Vec::new();
+        if !self.has(Defect::RefusalWithoutVersion) {
+            fields.push(("Sec-WebSocket-Version", "13"));
+        }
+        if status == 426 && !self.has(Defect::NoUpgradeIn426) {
+            fields.push(("Upgrade", "websocket"));
+            fields.push(("Connection", "Upgrade"));
+        }
+        if status == 405 && !self.has(Defect::NoAllow) {
+            fields.push(("Allow", "GET"));
+        }
+        self.answer(status, "No", &fields).await
+    }
+
+    async fn answer(
+        &mut self,
+        status: u16,
+        reason: &str,
+        fields: &[(&str, &str)],
+    ) -> Option<()> {
+        let version = match self.has(Defect::Answers10) && status == 101 {
+            true => "HTTP/1.0",
+            false => "HTTP/1.1",
+        };
+        let mut head = format!("{version} {status} {reason}\r\n");
+        for (name, value) in fields {
+            head += &format!("{name}: {value}\r\n");
+        }
+        if status != 101 {
+            head += "Content-Length: 0\r\n";
+        }
+        head += "\r\n";
+        self.stream.write_all(head.as_bytes()).await.ok()
+    }
+
+    // The open connection.
+
+    /// Reads what comes and answers it; `None` at the end.
+    async fn exchange(&mut self) -> Option<Goes> {
+        let goes = self.answer_frames().await;
+        let out = std::mem::take(&mut self.out);
+        self.stream.write_all(&out).await.ok()?;
+        if goes == Goes::Down {
+            self.end().await;
+            return None;
+        }
+        let mut received = Vec::with_capacity(4096);
+        let count = self.stream.read_buf(&mut received).await.ok()?;
+        self.decoder.push(&received);
+        (count > 0).then_some(Goes::On)
+    }
+
+    /// FIN, and then everything that still comes, so that no RST destroys
+    /// what the peer has not read yet.
+    async fn end(&mut self) {
+        let leaves_open = match self.failed {
+            true => self.has(Defect::FailsAndStaysOpen),
+            false => self.has(Defect::TcpStaysOpen),
+        };
+        if !leaves_open {
+            _ = self.stream.shutdown().await;
+        }
+        let mut rest = vec![0; 4096];
+        while self
+            .stream
+            .read(&mut rest)
+            .await
+            .is_ok_and(|count| count > 0)
+        {}
+    }
+
+    /// Answers the frames that are complete.
+    async fn answer_frames(&mut self) -> Goes {
+        let mut pings = 0;
+        loop {
+            let frame = match self.decoder.next_frame() {
+                Ok(Some(frame)) => frame,
+                Ok(None) => break,
+                Err(violation) => return self.fail(&violation),
+            };
+            pings += usize::from(frame.opcode == Opcode::PING);
+            if pings > 1
+                && frame.opcode == Opcode::PING
+                && self.has(Defect::FirstPingOnly)
+            {
+                continue;
+            }
+            if self.answer_frame(frame) == Goes::Down {
+                return Goes::Down;
+            }
+        }
+        if self.has(Defect::FrameInOneSegment)
+            && !self.decoder.is_between_frames()
+        {
+            return self.fail(&Violation::NothingToContinue);
+        }
+        Goes::On
+    }
+
+    fn answer_frame(&mut self, frame: Frame) -> Goes {
+        match self.legal(&frame) {
+            Ok(true) => self.take(frame),
+            Ok(false) => Goes::On,
+            Err(violation) => self.fail(&violation),
+        }
+    }
+
+    /// Whether the frame is to be taken, to be passed over, or illegal; with
+    /// what the defect makes of that.
+    fn legal(&mut self, frame: &Frame) -> Result<bool, Violation> {
+        let Some(rules) = &mut self.rules else {
+            return Ok(true);
+        };
+        let header = frame.header();
+        let verdict = rules
+            .header(&header)
+            .and_then(|()| rules.payload(&frame.payload))
+            .and_then(|()| rules.end(&header));
+        let Err(violation) = verdict else {
+            return Ok(true);
+        };
+        let long = frame.length_form;
+        match (self.defect, &violation) {
+            (
+                Some(Defect::StrayContinuationIgnored),
+                Violation::NothingToContinue,
+            )
+            | (
+                Some(Defect::ReservedOpcodeIgnored),
+                Violation::ReservedOpcode(_),
+            ) => Ok(false),
+            (
+                Some(Defect::StrayContinuationStarts),
+                Violation::NothingToContinue,
+            )
+            | (Some(Defect::Interleaving), Violation::MessageUnfinished(_))
+            | (
+                Some(Defect::ControlFinIgnored),
+                Violation::FragmentedControl(_),
+            )
+            | (Some(Defect::LongControl), Violation::ControlTooLong(..))
+            | (Some(Defect::OneOctetClose), Violation::CloseBodyOneOctet)
+            | (Some(Defect::ReasonNotChecked), Violation::ReasonNotUtf8) => {
+                Ok(true)
+            }
+            (
+                Some(Defect::LongControl64Bits),
+                Violation::ControlTooLong(..),
+            ) if long == LengthForm::Bits64 => Ok(true),
+            (
+                Some(Defect::InterleavingOfTypes),
+                Violation::MessageUnfinished(opcode),
+            ) if rules.unfinished_message() != Some(*opcode) => Ok(true),
+            (
+                Some(Defect::ControlFragmentsJoined),
+                Violation::FragmentedControl(opcode),
+            ) => {
+                self.message = Some((*opcode, frame.payload.to_vec()));
+                Ok(false)
+            }
+            (
+                Some(Defect::ControlFragmentsJoined),
+                Violation::NothingToContinue,
+            ) => match self.message.take() {
+                Some((Opcode::PING, mut payload)) => {
+                    payload.extend_from_slice(&frame.payload);
+                    self.send(Frame::pong(payload));
+                    Ok(false)
+                }
+                Some(_) => Ok(false),
+                None => Err(violation),
+            },
+            (Some(Defect::ProcessesAfterFailing), _) => {
+                self.fail(&violation);
+                Ok(false)
+            }
+            _ => Err(violation),
+        }
+    }
+
+    fn take(&mut self, frame: Frame) -> Goes {
+        match frame.opcode {
+            Opcode::CLOSE => return self.close(&frame),
+            Opcode::PING => self.answer_ping(frame),
+            Opcode::PONG => return self.take_pong(&frame),
+            _ => return self.take_data(frame),
+        }
+        Goes::On
+    }
+
+    fn take_data(&mut self, frame: Frame) -> Goes {
+        let fragment = !frame.fin || self.message.is_some();
+        if fragment {
+            self.fragments += 1;
+            if self.has(Defect::FewFragments) && self.fragments > 64
+                || self.has(Defect::EmptyFragmentIsError)
+                    && frame.payload.is_empty()
+            {
+                return self.fail(&Violation::NothingToContinue);
+            }
+            if self.has(Defect::FragmentsEchoedAlone) {
+                let opcode = self
+                    .message
+                    .get_or_insert((frame.opcode, vec![]))
+                    .0;
+                if frame.fin {
+                    self.message = None;
+                }
+                self.send(Frame::new(opcode, frame.payload));
+                return Goes::On;
+            }
+        }
+        if frame.opcode != Opcode::CONTINUATION {
+            self.message = None;
+        }
+        let first = match frame.opcode {
+            Opcode::CONTINUATION => Opcode::TEXT,
+            opcode => opcode,
+        };
+        let (opcode, mut payload) =
+            self.message.take().unwrap_or((first, Vec::new()));
+        payload.extend_from_slice(&frame.payload);
+        let waits_for_more = self.has(Defect::EmptyLastFragmentIgnored)
+            && fragment
+            && frame.payload.is_empty();
+        if !frame.fin || waits_for_more {
+            self.message = Some((opcode, payload));
+            return Goes::On;
+        }
+        self.fragments = 0;
+        let opcode = match fragment && self.has(Defect::FragmentsAreText) {
+            true => Opcode::TEXT,
+            false => opcode,
+        };
+        self.send(Frame::new(opcode, payload));
+        for held_back in std::mem::take(&mut self.held_back) {
+            self.send(held_back);
+        }
+        Goes::On
+    }
+
+    fn answer_ping(&mut self, ping: Frame) {
+        let mut payload = ping.payload;
+        match self.defect {
+            Some(Defect::PingNotAnswered) => return,
+            Some(Defect::PongEmpty) => payload.clear(),
+            Some(Defect::PongCut) => payload.truncate(64),
+            Some(Defect::PongEndsAtNul) => {
+                let nul = payload.iter().position(|octet| *octet == 0);
+                payload.truncate(nul.unwrap_or(payload.len()));
+            }
+            Some(Defect::PongAsText) => {
+                let text = String::from_utf8_lossy(&payload).into_owned();
+                payload = text.into_bytes().into();
+                payload.truncate(125);
+            }
+            _ => {}
+        }
+        let pong = Frame::pong(payload);
+        if self.has(Defect::PongHeldBack) && self.message.is_some() {
+            self.held_back.push(pong);
+        } else {
+            self.send(pong);
+        }
+    }
+
+    fn take_pong(&mut self, pong: &Frame) -> Goes {
+        match self.defect {
+            Some(Defect::PongAnswered) => {
+                self.send(Frame::pong(pong.payload.clone()));
+            }
+            Some(Defect::PongEndsMessage) => {
+                if let Some((opcode, payload)) = self.message.take() {
+                    self.send(Frame::new(opcode, payload));
+                }
+            }
+            Some(Defect::PongIsError) => {
+                return self.fail(&Violation::NothingToContinue);
+            }
+            Some(Defect::PongWithPayloadIsError)
+                if !pong.payload.is_empty() =>
+            {
+                return self.fail(&Violation::NothingToContinue);
+            }
+            _ => {}
+        }
+        Goes::On
+    }
+
+    fn close(&mut self, close: &Frame) -> Goes {
+        let code = close.status_code();
+        let normal = StatusCode::NORMAL_CLOSURE;
+        let plain = Frame::close_without_code();
+        let with = |code| Frame::close(code, "");
+        let answer = match (self.defect, code) {
+            (Some(Defect::CloseInMessageIsError), _)
+                if self.message.is_some() =>
+            {
+                with(StatusCode::PROTOCOL_ERROR)
+            }
+            (Some(Defect::CloseNotAnswered), _) => return Goes::Down,
+            (Some(Defect::CloseWithReasonNotAnswered), _)
+                if close.payload.len() > 2 =>
+            {
+                return Goes::Down;
+            }
+            (Some(Defect::EmptyCloseIs1005), None) => {
+                with(StatusCode::NO_STATUS_RCVD)
+            }
+            (Some(Defect::EmptyCloseIs1001), None) => {
+                with(StatusCode::GOING_AWAY)
+            }
+            (Some(Defect::CloseAnsweredWithoutCode), _) | (_, None) => plain,
+            (Some(Defect::CloseAnsweredWith1000), _) => with(normal),
+            (_, Some(code)) => with(code),
+        };
+        self.send(answer.clone());
+        // What is behind the Close has come with it, or it never counts.
+        while let Ok(Some(behind)) = self.decoder.next_frame() {
+            match (self.defect, behind.opcode) {
+                (Some(Defect::SecondCloseAnswered), Opcode::CLOSE) => {
+                    self.send(answer.clone());
+                }
+                (Some(Defect::PingAfterCloseAnswered), Opcode::PING) => {
+                    self.send(Frame::pong(behind.payload));
+                }
+                (Some(Defect::TextAfterCloseEchoed), Opcode::TEXT) => {
+                    self.send(Frame::text(behind.payload));
+                }
+                _ => {}
+            }
+        }
+        Goes::Down
+    }
+
+    /// Fails the WebSocket connection.
+    fn fail(&mut self, violation: &Violation) -> Goes {
+        self.failed = true;
+        let code = match self.defect {
+            Some(Defect::FailsWithoutClose) => return Goes::Down,
+            Some(Defect::FailsWith1000) => StatusCode::NORMAL_CLOSURE,
+            Some(Defect::FailsWith1011) => StatusCode::INTERNAL_ERROR,
+            _ => violation.status_code(),
+        };
+        self.send(Frame::close(code, ""));
+        Goes::Down
+    }
+
+    fn send(&mut self, frame: Frame) {
+        frame.encode(&mut self.out);
+    }
+}
+
+/// What stands behind the blank that follows the colon.
+fn key_line(head: &[u8]) -> Vec<u8> {
+    let lines = head.split(|octet| *octet == b'\n');
+    let mut values = lines.filter_map(|line| {
+        let line = line.strip_suffix(b"\r").unwrap_or(line);
+        let (name, value) = line.split_at_checked(19)?;
+        name.eq_ignore_ascii_case(b"Sec-WebSocket-Key: ").then_some(value)
+    });
+    values.next().unwrap_or_default().to_vec()
+}
