@@ -1,6 +1,5 @@
 //! The WebSocket echo at `/ws`, with salvo.
 
-use std::error::Error as _;
 use std::{env, io, process};
 
 use futures_util::StreamExt;
@@ -59,7 +58,10 @@ async fn echo(mut socket: WebSocket) {
 /// The error is boxed: only a tungstenite of salvo's own version opens it.
 fn status_code(error: &salvo::Error) -> Option<u16> {
     use tungstenite::Error;
-    match error.source()?.downcast_ref()? {
+    let salvo::Error::Other(error) = error else {
+        return None;
+    };
+    match error.downcast_ref()? {
         Error::Protocol(_) => Some(1002),
         Error::Utf8(_) => Some(1007),
         Error::Capacity(_) => Some(1009),

@@ -366,10 +366,11 @@ pub fn check_response(
     Ok(())
 }
 
-/// Splits a head into its first line and its fields.
-fn head(
-    octets: &[u8],
-) -> Result<Option<(&[u8], Fields, usize)>, MalformedHead> {
+/// The first line of a head, its fields, and how many octets it took.
+type Split<'a> = (&'a [u8], Fields, usize);
+
+/// Splits a head; `None` while it is not complete.
+fn head(octets: &[u8]) -> Result<Option<Split<'_>>, MalformedHead> {
     let mut lines = Vec::new();
     let mut rest = octets;
     loop {

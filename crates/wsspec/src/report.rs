@@ -151,3 +151,143 @@ pub fn is_violation(outcome: Outcome, strict: bool) -> bool {
         _ => false,
     }
 }
+
+/// Results of one server under its name, for a table of several.
+pub type Column<'a> = (&'a str, &'a [Judged]);
+
+/// The sections as rows and the servers as columns, in Markdown: how many of
+/// the section's cases hold, of how many that judge.
+#[must_use]
+pub fn sections_table(columns: &[Column<'_>]) -> String {
+    let sections = unique(columns, |judged| section(judged.case.id));
+    table(
+        columns,
+        "section",
+        sections.into_iter().map(|row| {
+            let cells = columns.iter().map(|(_, judged)| {
+                let of_row = judged
+                    .iter()
+                    .filter(|it| section(it.case.id) == row);
+                let judging: Vec<_> = of_row
+                    .filter(|it| it.outcome != Outcome::Info)
+                    .collect();
+                let hold = judging.iter().filter(|it| !is_broken(it)).count();
+                match judging.len() {
+                    0 => "–".to_owned(),
+                    all if all == hold => format!("{all}"),
+                    all => format!("**{hold}** of {all}"),
+                }
+            });
+            (
+                format!("RFC {}", row.replacen('/', " §", 1)),
+                cells.collect(),
+            )
+        }),
+    )
+}
+
+/// The rules that at least one server breaks as rows and the servers as
+/// columns, in Markdown.
+#[must_use]
+pub fn broken_table(columns: &[Column<'_>]) -> String {
+    let rules: Vec<_> = unique(columns, |judged| rule(judged.case.id))
+        .into_iter()
+        .filter(|row| {
+            let mut all = columns.iter().flat_map(|(_, judged)| *judged);
+            all.any(|it| rule(it.case.id) == *row && is_broken(it))
+        })
+        .collect();
+    table(
+        columns,
+        "rule",
+        rules.into_iter().map(|row| {
+            let mut level = Level::Guidance;
+            let cells = columns.iter().map(|(_, judged)| {
+                let of_row: Vec<_> = judged
+                    .iter()
+                    .filter(|it| rule(it.case.id) == row)
+                    .collect();
+                level = of_row
+                    .iter()
+                    .fold(level, |it, of| it.min(of.case.level));
+                let broken = of_row.iter().filter(|it| is_broken(it)).count();
+                match (broken, of_row.len()) {
+                    (_, 0) => "–".to_owned(),
+                    (0, _) => "✓".to_owned(),
+                    (1, 1) => "✗".to_owned(),
+                    (broken, all) => format!("✗ {broken}/{all}"),
+                }
+            });
+            let cells: Vec<_> = cells.collect();
+            (format!("{level} `{row}`"), cells)
+        }),
+    )
+}
+
+/// What one server breaks and why, as a list in Markdown; empty if nothing.
+#[must_use]
+pub fn broken_list(judged: &[Judged]) -> String {
+    let mut list = String::new();
+    let mut last = None;
+    for judged in judged.iter().filter(|judged| is_broken(judged)) {
+        let this = (rule(judged.case.id), judged.note.as_deref());
+        if last == Some(this) {
+            continue;
+        }
+        last = Some(this);
+        let (level, why) = (judged.case.level, this.1.unwrap_or("not known"));
+        let _infallible = writeln!(list, "- {level} `{}`: {why}.", this.0);
+    }
+    list
+}
+
+fn is_broken(judged: &Judged) -> bool {
+    !matches!(
+        judged.outcome,
+        Outcome::Pass | Outcome::Info | Outcome::Unsupported | Outcome::Stale
+    )
+}
+
+/// `6455/5.5.2` of `6455/5.5.2/ping-is-answered/empty`.
+fn section(id: &str) -> &str {
+    up_to_part(id, 2)
+}
+
+/// `6455/5.5.2/ping-is-answered` of `6455/5.5.2/ping-is-answered/empty`.
+fn rule(id: &str) -> &str {
+    up_to_part(id, 3)
+}
+
+fn up_to_part(id: &str, parts: usize) -> &str {
+    let end = id.match_indices('/').nth(parts - 1);
+    end.map_or(id, |(end, _)| &id[..end])
+}
+
+/// What the cases have in common, once each, in the order of the cases.
+fn unique<'a>(
+    columns: &[Column<'a>],
+    of: impl Fn(&'a Judged) -> &'a str,
+) -> Vec<&'a str> {
+    let mut seen = Vec::new();
+    for judged in columns.iter().flat_map(|(_, judged)| *judged) {
+        let it = of(judged);
+        if !seen.contains(&it) {
+            seen.push(it);
+        }
+    }
+    seen
+}
+
+fn table(
+    columns: &[Column<'_>],
+    heading: &str,
+    rows: impl Iterator<Item = (String, Vec<String>)>,
+) -> String {
+    let names: Vec<_> = columns.iter().map(|(name, _)| *name).collect();
+    let mut text = format!("| {heading} | {} |\n", names.join(" | "));
+    text += &format!("|---|{}\n", "--:|".repeat(names.len()));
+    for (row, cells) in rows {
+        let _infallible = writeln!(text, "| {row} | {} |", cells.join(" | "));
+    }
+    text
+}

@@ -898,7 +898,8 @@ fn key_line(head: &[u8]) -> Vec<u8> {
     let mut values = lines.filter_map(|line| {
         let line = line.strip_suffix(b"\r").unwrap_or(line);
         let (name, value) = line.split_at_checked(19)?;
-        name.eq_ignore_ascii_case(b"Sec-WebSocket-Key: ").then_some(value)
+        name.eq_ignore_ascii_case(b"Sec-WebSocket-Key: ")
+            .then_some(value)
     });
     values.next().unwrap_or_default().to_vec()
 }

@@ -1,0 +1,258 @@
+//! Server × variant × case: builds every server that has a `server.toml`,
+//! starts it, and judges it with the runner that `wsspec` uses.
+//!
+//! A server is one test, such as `axum/echo`. What it breaks and its
+//! `server.toml` does not know is a test of its own that fails, such as
+//! `axum/echo::6455/5.5.2/ping-is-answered/empty`. A filter on these names
+//! narrows what is built.
+//!
+//! - `CONFORMANCE_ALL=1` makes a server fail that the machine can't run;
+//!   otherwise it is skipped with a line that says what to install.
+//! - `BLESS=1` writes the generated tables instead of comparing them.
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use libtest_mimic::{Arguments, Failed, Trial};
+use wsspec::case::Case;
+use wsspec::report::{self, Counts, Explained, is_violation};
+use wsspec::runner::{JOBS, PATIENCE};
+use wsspec::target::{Server, TargetError, Variant};
+use wsspec::{Endpoint, Judged, Outcome, Runner, cases, known};
+
+fn main() -> ExitCode {
+    let arguments = Arguments::from_args();
+    let servers = match servers() {
+        Ok(servers) => servers,
+        Err(error) => {
+            eprintln!("{error}");
+            return ExitCode::FAILURE;
+        }
+    };
+    let mut trials = Vec::new();
+    let mut columns = Vec::new();
+    let mut all_ran = true;
+    for (server, name, variant) in variants(&servers) {
+        let label = format!("{}/{name}", server.name);
+        let selected = selected(&arguments, &label);
+        if arguments.list {
+            trials.push(Trial::test(label, || Ok(())));
+            continue;
+        }
+        if selected.is_empty() {
+            all_ran = false;
+            continue;
+        }
+        match judge(server, name, variant, &label, &selected) {
+            Ok(judged) => {
+                let alone = !fits(&arguments, &label);
+                trials.extend(trials_of(server, name, &label, &judged, alone));
+                all_ran &= selected.len() == cases::all().count();
+                columns.push((label, server, judged));
+            }
+            Err(error) => trials.push(not_judged(label, &error)),
+        }
+    }
+    if all_ran && !arguments.list {
+        trials.extend(generated(&columns));
+    }
+    libtest_mimic::run(&arguments, trials).exit_code()
+}
+
+/// Every server of this repository, ours first.
+fn servers() -> Result<Vec<Server>, TargetError> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut files: Vec<PathBuf> = ["crates", "tests/strangers"]
+        .iter()
+        .filter_map(|folder| std::fs::read_dir(root.join(folder)).ok())
+        .flatten()
+        .filter_map(|entry| Some(entry.ok()?.path().join("server.toml")))
+        .filter(|file| file.exists())
+        .collect();
+    files.sort();
+    files
+        .iter()
+        .map(|file| Server::load(file))
+        .collect()
+}
+
+fn variants(
+    servers: &[Server],
+) -> impl Iterator<Item = (&Server, &str, &Variant)> {
+    servers.iter().flat_map(|server| {
+        let variants = server.variant.iter();
+        variants.map(move |(name, variant)| (server, name.as_str(), variant))
+    })
+}
+
+/// Whether a test of this name is asked for.
+fn fits(arguments: &Arguments, name: &str) -> bool {
+    let is = |filter: &String| match arguments.exact {
+        true => name == filter,
+        false => name.contains(filter.as_str()),
+    };
+    arguments.filter.as_ref().is_none_or(is) && !arguments.skip.iter().any(is)
+}
+
+/// The cases that are asked for of a server: all if its name fits.
+fn selected(arguments: &Arguments, label: &str) -> Vec<&'static Case> {
+    let whole = fits(arguments, label);
+    cases::all()
+        .filter(|case| whole || fits(arguments, &case_name(label, case)))
+        .collect()
+}
+
+fn case_name(label: &str, case: &Case) -> String {
+    format!("{label}::{}", case.id)
+}
+
+/// Builds the server, starts it, runs the cases, and ends it.
+fn judge(
+    server: &Server,
+    name: &str,
+    variant: &Variant,
+    label: &str,
+    selected: &[&'static Case],
+) -> Result<Vec<Judged>, TargetError> {
+    eprintln!("building {label}");
+    let run = server.build(variant)?;
+    let mut running = server.start(&run)?;
+    let endpoint = Endpoint {
+        url: running.url.clone(),
+        patience: PATIENCE,
+    };
+    eprintln!(
+        "judging {label} at {}: {} cases",
+        endpoint.url,
+        selected.len()
+    );
+    let runtime =
+        tokio::runtime::Runtime::new().expect("a runtime can be started");
+    let runner = Runner::new(endpoint, JOBS);
+    let mut judged = runtime.block_on(runner.run(selected.to_vec(), |_| {}));
+    runtime.shutdown_background();
+    running.end();
+    known::apply(&mut judged, &server.known(name));
+    Ok(judged)
+}
+
+/// One trial for the server and one for each case that fails; or, where
+/// cases were asked for by name, one for each of those.
+fn trials_of(
+    server: &Server,
+    variant: &str,
+    label: &str,
+    judged: &[Judged],
+    alone: bool,
+) -> Vec<Trial> {
+    let mut trials = Vec::new();
+    let counts = Counts::of(judged);
+    if !alone {
+        let known = counts.total(Outcome::Known);
+        let problems = problems(server, variant);
+        let kind = format!("{} cases, {known} known", judged.len());
+        let whole = Trial::test(label, move || match problems.as_str() {
+            "" => Ok(()),
+            problems => Err(Failed::from(problems)),
+        });
+        trials.push(whole.with_kind(kind));
+    }
+    for judged in judged {
+        let failed = is_violation(judged.outcome, true)
+            || judged.outcome == Outcome::Broken;
+        if failed || alone {
+            let text = Explained(judged).to_string();
+            let text = anstream::adapter::strip_str(&text).to_string();
+            let name = case_name(label, judged.case);
+            trials.push(Trial::test(name, move || match failed {
+                true => Err(Failed::from(format!("\n{text}"))),
+                false => Ok(()),
+            }));
+        }
+    }
+    trials
+}
+
+/// What is wrong with a `server.toml` itself.
+fn problems(server: &Server, variant: &str) -> String {
+    let all: Vec<_> = cases::all().collect();
+    let mut problems = String::new();
+    for entry in server.known(variant) {
+        for pattern in entry.naming_nothing(&all) {
+            problems += &format!(
+                "a known violation names {pattern:?}, and there is no such \
+                 case\n"
+            );
+        }
+    }
+    problems
+}
+
+/// A server that the machine can't run is skipped, unless all are demanded.
+fn not_judged(label: String, error: &TargetError) -> Trial {
+    let demanded = std::env::var_os("CONFORMANCE_ALL").is_some();
+    let text = error.to_string();
+    if matches!(error, TargetError::Missing { .. }) && !demanded {
+        eprintln!("skipping {label}: {text}");
+        return Trial::test(label, || Ok(())).with_ignored_flag(true);
+    }
+    Trial::test(label, move || Err(Failed::from(text)))
+}
+
+/// The generated parts of README and book: compared, or written with `BLESS`.
+fn generated(columns: &[(String, &Server, Vec<Judged>)]) -> Vec<Trial> {
+    let ours: Vec<_> = columns
+        .iter()
+        .filter(|(_, server, _)| server.language == "Rust")
+        .collect();
+    let as_columns: Vec<report::Column<'_>> = ours
+        .iter()
+        .map(|(_, server, judged)| (server.name.as_str(), judged.as_slice()))
+        .collect();
+    let sections = report::sections_table(&as_columns);
+    let broken = report::broken_table(&as_columns);
+    let mut reasons = String::new();
+    for (_, server, judged) in &ours {
+        let list = report::broken_list(judged);
+        let (name, stack) = (&server.name, &server.stack);
+        reasons += &format!("### {name}\n\n{stack}\n\n{list}\n");
+    }
+    let tables = format!("{sections}\n{broken}");
+    let page = format!("{tables}\n{}", reasons.trim_end());
+    [("README.md", tables), ("docs/src/conformance.md", page)]
+        .into_iter()
+        .map(|(file, text)| {
+            let name = format!("the results in {file} are current");
+            Trial::test(name, move || is_current(file, &text))
+        })
+        .collect()
+}
+
+/// The text between two marks in a file is what a run has found.
+fn is_current(file: &str, text: &str) -> Result<(), Failed> {
+    const BEGIN: &str = "<!-- results: begin -->\n";
+    const END: &str = "<!-- results: end -->";
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(file);
+    let whole = std::fs::read_to_string(&path)?;
+    let marked = whole
+        .split_once(BEGIN)
+        .and_then(|(before, rest)| {
+            let (between, after) = rest.split_once(END)?;
+            Some((before, between, after))
+        });
+    let Some((before, between, after)) = marked else {
+        return Err(Failed::from(format!("{file} has no marks {BEGIN}{END}")));
+    };
+    let text = format!("\n{}\n\n", text.trim());
+    if between == text {
+        return Ok(());
+    }
+    if std::env::var_os("BLESS").is_some() {
+        std::fs::write(path, format!("{before}{BEGIN}{text}{END}{after}"))?;
+        return Ok(());
+    }
+    Err(Failed::from(format!(
+        "{file} is out of date; `BLESS=1 cargo test --test conformance` \
+         writes it. A run has found:\n{text}"
+    )))
+}
