@@ -175,7 +175,10 @@ const CATALOGUE: &[(Defect, &[&str])] = &[
         Defect::VersionNotChecked,
         &[
             "6455/4.2.1/version-is-13/*",
-            "6455/4.2.2/refusal-lists-the-version/*",
+            "!6455/4.2.1/version-is-13/0",
+            "!6455/4.2.1/version-is-13/7",
+            "!6455/4.2.1/version-is-13/8",
+            "!6455/4.2.1/version-is-13/12",
         ],
     ),
     (
@@ -184,7 +187,6 @@ const CATALOGUE: &[(Defect, &[&str])] = &[
             "6455/4.2.1/version-is-13/14",
             "6455/4.2.1/version-is-13/255",
             "6455/4.2.1/version-is-13/269",
-            "6455/4.2.2/refusal-lists-the-version/14",
         ],
     ),
     (
@@ -272,8 +274,8 @@ const CATALOGUE: &[(Defect, &[&str])] = &[
         &["6455/4.2.2/accept-belongs-to-the-key/blanks"],
     ),
     (
-        Defect::AnySubprotocol,
-        &["6455/4.2.2/subprotocol-only-if-offered/unknown"],
+        Defect::SubprotocolNotOffered,
+        &["6455/4.2.2/subprotocol-only-if-offered/another"],
     ),
     (
         Defect::SubprotocolUnasked,
@@ -295,6 +297,16 @@ const CATALOGUE: &[(Defect, &[&str])] = &[
     (
         Defect::RequestInOneSegment,
         &["6455/4.2.2/frames-behind-the-request/octet-by-octet"],
+    ),
+    (
+        Defect::RefusalIs200,
+        &[
+            "6455/4.2.1/method-is-get/*",
+            "!6455/4.2.1/method-is-get/options",
+            "6455/4.2.1/host-is-present/*",
+            "6455/4.2.1/key-is-16-octets/*",
+            "6455/4.2.1/version-is-13/*",
+        ],
     ),
     (
         Defect::RefusalWithoutVersion,

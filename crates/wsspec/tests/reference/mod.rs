@@ -98,8 +98,8 @@ defects! {
     WrongAccept,
     /// The accept value is computed with the blanks around the key.
     AcceptWithBlanks,
-    /// The first subprotocol that is offered is accepted.
-    AnySubprotocol,
+    /// An offer of subprotocols is answered with one of the server's own.
+    SubprotocolNotOffered,
     /// A subprotocol is named although none was offered.
     SubprotocolUnasked,
     /// Every extension that is offered is accepted.
@@ -112,6 +112,8 @@ defects! {
     EarlyFramesLost,
     /// The request has to come in one segment.
     RequestInOneSegment,
+    /// What is refused is answered with 200.
+    RefusalIs200,
     /// The refusal of a version does not tell which are spoken.
     RefusalWithoutVersion,
     /// An unknown resource is answered with 200.
@@ -508,8 +510,9 @@ impl Connection {
             Some(Defect::AcceptWithBlanks) => {
                 accept_value = accept(&self.key_with_blanks);
             }
-            Some(Defect::AnySubprotocol) => {
-                answer.extend(offered(protocol).map(|it| (protocol, it)));
+            Some(Defect::SubprotocolNotOffered) => {
+                let own = offered(protocol).map(|_| "echo".to_owned());
+                answer.extend(own.map(|it| (protocol, it)));
             }
             Some(Defect::SubprotocolUnasked) => {
                 answer.push((protocol, "echo".to_owned()));
@@ -550,6 +553,11 @@ impl Connection {
         if status == 405 && !self.has(Defect::NoAllow) {
             fields.push(("Allow", "GET"));
         }
+        let status = if self.has(Defect::RefusalIs200) {
+            200
+        } else {
+            status
+        };
         self.answer(status, "No", &fields).await
     }
 
