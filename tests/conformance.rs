@@ -10,7 +10,9 @@
 //!   otherwise it is skipped with a line that says what to install.
 //! - `BLESS=1` writes the generated tables instead of comparing them.
 
-use std::path::{Path, PathBuf};
+mod support;
+
+use std::path::Path;
 use std::process::ExitCode;
 
 use libtest_mimic::{Arguments, Failed, Trial};
@@ -22,7 +24,7 @@ use wsspec::{Endpoint, Judged, Outcome, Runner, cases, known};
 
 fn main() -> ExitCode {
     let arguments = Arguments::from_args();
-    let servers = match servers() {
+    let servers = match support::servers() {
         Ok(servers) => servers,
         Err(error) => {
             eprintln!("{error}");
@@ -59,23 +61,7 @@ fn main() -> ExitCode {
     libtest_mimic::run(&arguments, trials).exit_code()
 }
 
-/// Every server of this repository, ours first.
-fn servers() -> Result<Vec<Server>, TargetError> {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let mut files: Vec<PathBuf> = ["crates", "tests/strangers"]
-        .iter()
-        .filter_map(|folder| std::fs::read_dir(root.join(folder)).ok())
-        .flatten()
-        .filter_map(|entry| Some(entry.ok()?.path().join("server.toml")))
-        .filter(|file| file.exists())
-        .collect();
-    files.sort();
-    files
-        .iter()
-        .map(|file| Server::load(file))
-        .collect()
-}
-
+/// Every variant with its server and its name.
 fn variants(
     servers: &[Server],
 ) -> impl Iterator<Item = (&Server, &str, &Variant)> {
