@@ -1,1 +1,448 @@
+//! The laws of the house, as tests: who may depend on whom, what a listing
+//! looks like, what a `server.toml` must say.
 
+mod support;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+
+use cargo_metadata::{DependencyKind, Metadata, MetadataCommand, Package};
+
+/// Our own crates that judge, measure or hold no I/O.
+const JUDGES: &[&str] = &["rfc6455", "wsspec", "wsspec-cli"];
+
+/// What each of our crates may use of the others.
+const EDGES: &[(&str, &[&str])] = &[
+    ("rfc6455", &[]),
+    ("wsspec", &["rfc6455"]),
+    ("wsspec-cli", &["wsspec"]),
+    ("websocket-boundary", &[]),
+];
+
+/// Frameworks, and libraries that parse WebSocket or HTTP/1: a judge must not
+/// share code with the judged.
+const JUDGED: &[&str] = &[
+    "actix-http",
+    "actix-web",
+    "actix-ws",
+    "axum",
+    "axum-core",
+    "poem",
+    "salvo",
+    "salvo_core",
+    "salvo_extra",
+    "warp",
+    "hyper",
+    "hyper-util",
+    "headers",
+    "httparse",
+    "http-body-util",
+    "tungstenite",
+    "tokio-tungstenite",
+    "fastwebsockets",
+    "tokio-websockets",
+    "soketto",
+    "yawc",
+    "sockudo-ws",
+    "websocket",
+    "ws",
+    "ratchet_rs",
+    "embedded-websocket",
+];
+
+/// Licences that a user of MIT OR Apache-2.0 can live with.
+const LICENCES: &[&str] = &[
+    "MIT",
+    "MIT-0",
+    "Apache-2.0",
+    "Apache-2.0 WITH LLVM-exception",
+    "ISC",
+    "BSD-1-Clause",
+    "BSD-2-Clause",
+    "BSD-3-Clause",
+    "Zlib",
+    "0BSD",
+    "BSL-1.0",
+    "Unicode-3.0",
+    "Unlicense",
+    "CC0-1.0",
+];
+
+/// The functions of a listing, in their order.
+const FUNCTIONS: &[&str] =
+    &["main", "serve", "handshake", "echo", "status_code"];
+
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+fn metadata() -> Metadata {
+    MetadataCommand::new()
+        .current_dir(root())
+        .other_options(["--locked".to_owned()])
+        .exec()
+        .expect("cargo describes the workspace")
+}
+
+fn read(path: impl AsRef<Path>) -> String {
+    let path = root().join(path);
+    std::fs::read_to_string(&path)
+        .unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+}
+
+/// The files under a folder with this ending, without what is generated.
+fn files(folder: &str, ending: &str) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    let mut folders = vec![root().join(folder)];
+    while let Some(folder) = folders.pop() {
+        let entries = std::fs::read_dir(&folder)
+            .unwrap_or_else(|error| panic!("{}: {error}", folder.display()));
+        for entry in entries {
+            let path = entry.expect("an entry").path();
+            let name = path
+                .file_name()
+                .unwrap_or_default()
+                .to_string_lossy();
+            let generated = ["target", "node_modules", ".venv", "book", ".git"];
+            if path.is_dir() && !generated.contains(&&*name) {
+                folders.push(path);
+            } else if name.ends_with(ending) {
+                found.push(path);
+            }
+        }
+    }
+    found.sort();
+    found
+}
+
+fn listings() -> BTreeMap<String, String> {
+    let listings: BTreeMap<_, _> = files("crates", "main.rs")
+        .into_iter()
+        .filter_map(|path| {
+            let folder = path.strip_prefix(root().join("crates")).ok()?;
+            let folder = folder.iter().next()?.to_str()?.to_owned();
+            let text = read(&path);
+            folder
+                .starts_with("echo-")
+                .then_some((folder, text))
+        })
+        .collect();
+    assert!(listings.len() >= 6, "the six listings are found");
+    listings
+}
+
+#[test]
+fn our_crates_use_each_other_only_as_the_design_says() {
+    let metadata = metadata();
+    let ours: BTreeSet<&str> = metadata
+        .workspace_packages()
+        .iter()
+        .map(|package| package.name.as_str())
+        .collect();
+    for package in metadata.workspace_packages() {
+        let name = package.name.as_str();
+        let allowed = EDGES.iter().find(|(it, _)| *it == name);
+        let allowed = match allowed {
+            Some((_, allowed)) => *allowed,
+            None => {
+                assert!(
+                    name.starts_with("echo-"),
+                    "{name} is new: say in EDGES what it may use"
+                );
+                &[]
+            }
+        };
+        for used in dependencies(package) {
+            assert!(
+                !ours.contains(used) || allowed.contains(&used),
+                "{name} uses {used}, which the design does not allow"
+            );
+        }
+    }
+}
+
+/// Normal and build dependencies.
+fn dependencies(package: &Package) -> impl Iterator<Item = &str> {
+    package
+        .dependencies
+        .iter()
+        .filter(|it| it.kind != DependencyKind::Development)
+        .map(|it| it.name.as_str())
+}
+
+#[test]
+fn no_judge_shares_code_with_the_judged() {
+    let metadata = metadata();
+    let resolve = metadata
+        .resolve
+        .as_ref()
+        .expect("a resolved graph");
+    let nodes: BTreeMap<_, _> = resolve
+        .nodes
+        .iter()
+        .map(|node| (&node.id, node))
+        .collect();
+    for judge in JUDGES {
+        let package = metadata
+            .workspace_packages()
+            .into_iter()
+            .find(|package| package.name == *judge)
+            .unwrap_or_else(|| panic!("{judge} is a crate of ours"));
+        let mut pending = vec![&package.id];
+        let mut seen = BTreeSet::new();
+        while let Some(id) = pending.pop() {
+            if !seen.insert(id) {
+                continue;
+            }
+            let name = metadata[id].name.as_str();
+            assert!(
+                !JUDGED.contains(&name),
+                "{judge} depends on {name}, a library that it judges"
+            );
+            pending.extend(nodes[id].deps.iter().filter_map(|dependency| {
+                let mut kinds = dependency.dep_kinds.iter();
+                kinds
+                    .any(|it| it.kind != DependencyKind::Development)
+                    .then_some(&dependency.pkg)
+            }));
+        }
+    }
+}
+
+#[test]
+fn the_tests_of_the_whole_use_no_framework() {
+    let metadata = metadata();
+    let root = metadata.root_package().expect("a root package");
+    for used in &root.dependencies {
+        let is_client = used.name == "tokio-tungstenite";
+        assert!(
+            is_client || !JUDGED.contains(&used.name.as_str()),
+            "the root package uses {}",
+            used.name
+        );
+    }
+}
+
+#[test]
+fn every_licence_is_permissive() {
+    for package in metadata().packages {
+        let licence = package.license.as_deref().unwrap_or("none");
+        let licence = licence
+            .replace(['(', ')'], "")
+            .replace('/', " OR ");
+        // One of an OR suffices, every one of an AND is needed.
+        let allowed = licence.split(" AND ").all(|all| {
+            all.split(" OR ")
+                .any(|one| LICENCES.contains(&one.trim()))
+        });
+        assert!(allowed, "{} is {licence}", package.name);
+    }
+}
+
+#[test]
+fn every_crate_says_what_it_is() {
+    for package in metadata().workspace_packages() {
+        let name = &package.name;
+        assert!(package.description.is_some(), "{name} has no description");
+        assert_eq!(package.license.as_deref(), Some("MIT OR Apache-2.0"));
+        assert!(package.rust_version.is_some(), "{name}: rust-version");
+    }
+}
+
+#[test]
+fn every_listing_has_the_same_functions_in_the_same_order() {
+    for (name, text) in listings() {
+        let functions: Vec<_> = text
+            .lines()
+            .filter_map(|line| {
+                let line = line.strip_prefix("async ").unwrap_or(line);
+                line.strip_prefix("fn ")?.split(['(', '<']).next()
+            })
+            .collect();
+        assert_eq!(functions, FUNCTIONS, "{name}");
+    }
+}
+
+#[test]
+fn every_listing_is_a_program_on_one_screen() {
+    for (name, text) in listings() {
+        let lines = text.lines().count();
+        assert!(lines <= 110, "{name} has {lines} lines");
+        for line in text.lines() {
+            let width = line.chars().count();
+            assert!(width <= 80, "{name}: {width} columns in {line}");
+        }
+        let ours = JUDGES.iter().map(|it| it.replace('-', "_"));
+        for ours in ours {
+            let path = format!("{ours}::");
+            assert!(!text.contains(&path), "{name} uses {ours}");
+        }
+        assert!(!text.contains("mod "), "{name} is one file");
+    }
+}
+
+#[test]
+fn every_listing_says_the_same_where_it_means_the_same() {
+    for (name, text) in listings() {
+        for same in [
+            r#"env::var_os("LISTEN").unwrap_or("127.0.0.1:8080".into())"#,
+            r#"eprintln!("cannot listen on {address}: {error}");"#,
+            r#"println!("listening on ws://{}/ws", listener.local_addr()?);"#,
+        ] {
+            assert!(text.contains(same), "{name} lacks {same}");
+        }
+    }
+}
+
+#[test]
+fn every_echo_folder_has_a_server_toml_that_can_be_trusted() {
+    let lock: toml::Table = read("Cargo.lock")
+        .parse()
+        .expect("Cargo.lock is TOML");
+    let locked: Vec<(String, String)> = lock["package"]
+        .as_array()
+        .expect("packages")
+        .iter()
+        .map(|package| {
+            let text = |key: &str| {
+                package[key]
+                    .as_str()
+                    .unwrap_or_default()
+                    .to_owned()
+            };
+            (text("name"), text("version"))
+        })
+        .collect();
+    let servers = support::servers().expect("every server.toml can be read");
+    let folders: BTreeSet<_> = servers
+        .iter()
+        .filter_map(|server| server.folder.file_name()?.to_str())
+        .collect();
+    for name in listings().keys() {
+        assert!(folders.contains(name.as_str()), "{name} has no server.toml");
+    }
+    for server in &servers {
+        let name = &server.name;
+        for known in &server.known_violation {
+            assert!(known.why.len() > 10, "{name}: a why is empty");
+            assert!(
+                !known.why.ends_with('.') && !known.why.contains('\n'),
+                "{name}: a why is one sentence without its full stop"
+            );
+            for upstream in known.upstream.as_slice() {
+                assert!(
+                    upstream.starts_with("https://"),
+                    "{name}: {upstream} is no link"
+                );
+            }
+        }
+        if server.language != "Rust" {
+            continue;
+        }
+        assert!(server.variant.contains_key("echo"), "{name}: no echo");
+        for layer in server.stack.split(" · ") {
+            let (layer, version) = layer
+                .rsplit_once(' ')
+                .expect("a name and a version");
+            let is_locked = locked.iter().any(|(name, locked)| {
+                name == layer && locked.starts_with(&format!("{version}."))
+            });
+            assert!(is_locked, "{name}: {layer} {version} is not locked");
+        }
+    }
+}
+
+#[test]
+fn every_source_file_opens_with_what_it_is() {
+    for path in files(".", ".rs") {
+        let text = read(&path);
+        let first = text.lines().next().unwrap_or_default();
+        let path = path.display();
+        assert!(first.starts_with("//! "), "{path} opens with {first:?}");
+    }
+}
+
+#[test]
+fn no_test_sleeps() {
+    // The listing of raw hyper waits when it is out of descriptors, and that
+    // is the program, not a test.
+    let needle = concat!("sle", "ep");
+    for folder in [
+        "tests",
+        "crates/rfc6455",
+        "crates/wsspec",
+        "crates/wsspec-cli",
+    ] {
+        for path in files(folder, ".rs") {
+            let text = read(&path);
+            for call in [format!("{needle}("), format!("{needle}_until(")] {
+                assert!(
+                    !text.contains(&call),
+                    "{} calls {call}",
+                    path.display()
+                );
+            }
+        }
+    }
+}
+
+/// mdBook renders a missing anchor as nothing and goes on; so this is ours to
+/// find.
+#[test]
+fn every_include_of_the_book_includes_something() {
+    let mut includes = 0;
+    for page in files("docs/src", ".md") {
+        let text = read(&page);
+        let folder = page.parent().expect("a folder");
+        for include in text.split("{{#include ").skip(1) {
+            let include = include.split("}}").next().unwrap_or_default();
+            let mut parts = include.trim().splitn(2, ':');
+            let file = folder.join(parts.next().unwrap_or_default());
+            let included = read(&file);
+            let page = page.display();
+            assert!(!included.trim().is_empty(), "{page}: {include}");
+            if let Some(anchor) = parts.next() {
+                let start = format!("ANCHOR: {anchor}\n");
+                assert!(included.contains(&start), "{page}: {include}");
+            }
+            includes += 1;
+        }
+    }
+    let listings = listings().len();
+    assert!(includes >= listings, "the book shows every listing");
+}
+
+#[test]
+fn every_link_inside_the_repository_leads_somewhere() {
+    let mut pages = files("docs/src", ".md");
+    pages.extend(["README.md", "CONTRIBUTING.md"].map(|it| root().join(it)));
+    for page in pages {
+        let text = read(&page);
+        let folder = page.parent().expect("a folder");
+        for link in text.split("](").skip(1) {
+            let link = link.split([')', ' ']).next().unwrap_or_default();
+            let link = link.split('#').next().unwrap_or_default();
+            if link.is_empty() || link.contains("://") {
+                continue;
+            }
+            let there = folder.join(link).exists();
+            assert!(there, "{}: {link} leads nowhere", page.display());
+        }
+    }
+}
+
+#[test]
+fn the_field_s_own_terms_are_used() {
+    let mut pages = files("docs/src", ".md");
+    pages.push(root().join("README.md"));
+    for page in pages {
+        let text = read(&page).to_lowercase();
+        for term in ["upgrade request", "packet", "close handshake"] {
+            assert!(
+                !text.contains(term),
+                "{}: {term:?} is not the RFC's word",
+                page.display()
+            );
+        }
+    }
+}

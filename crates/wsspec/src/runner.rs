@@ -1,6 +1,5 @@
 //! The run: many cases at a time over one endpoint.
 
-use std::collections::HashSet;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -201,17 +200,4 @@ fn seed(id: &str) -> u64 {
         .fold(0xcbf2_9ce4_8422_2325, |hash, octet| {
             (hash ^ u64::from(octet)).wrapping_mul(0x0100_0000_01b3)
         })
-}
-
-/// The ids that stand twice in a table of cases; there should be none.
-#[must_use]
-pub fn repeated_ids<'a>(
-    cases: impl IntoIterator<Item = &'a Case>,
-) -> Vec<&'static str> {
-    let mut seen = HashSet::new();
-    cases
-        .into_iter()
-        .map(|case| case.id)
-        .filter(|id| !seen.insert(*id))
-        .collect()
 }

@@ -89,7 +89,7 @@ cases! { Peer:
     Must "6455/5.5.2/ping-is-answered/octet-by-octet" ["6455-5.5.2-01", "6455-5.4-09"] autobahn "2.6"
         => ping_is_answered(Cut::Octets(1), &[0xfe; 125]);
     /// The Pong carries every octet value as it came.
-    Must "6455/5.5.2/ping-is-answered/every-octet-value" ["6455-5.5.3-01"]
+    Must "6455/5.5.2/ping-is-answered/every-octet-value" ["6455-5.5.2-01", "6455-5.5.3-01"]
         => every_octet_value;
     /// Of several Pings the last is answered; those that are answered before
     /// are answered in order.
@@ -101,16 +101,16 @@ cases! { Peer:
         => ten_pings(Cut::Octets(1));
 
     /// A Pong that nobody asked for is legal and needs no answer.
-    Must "6455/5.5.3/pong-needs-no-answer/empty" ["6455-5.5.3-03"] autobahn "2.7"
+    Should "6455/5.5.3/pong-needs-no-answer/empty" ["6455-5.5.3-03"] autobahn "2.7"
         => pong_then_close(b"");
     /// A Pong that nobody asked for is legal and needs no answer.
-    Must "6455/5.5.3/pong-needs-no-answer/payload" ["6455-5.5.3-03"] autobahn "2.8"
+    Should "6455/5.5.3/pong-needs-no-answer/payload" ["6455-5.5.3-03"] autobahn "2.8"
         => pong_then_close(b"unsolicited pong payload");
     /// A Pong that nobody asked for does not disturb the answer to a Ping.
     Must "6455/5.5.3/pong-needs-no-answer/then-ping" ["6455-5.5.3-03", "6455-5.5.2-01"] autobahn "2.9"
         => pong_then_ping;
     /// After a Pong that nobody asked for, messages go on.
-    Must "6455/5.5.3/pong-needs-no-answer/then-text" ["6455-5.5.3-03"]
+    Should "6455/5.5.3/pong-needs-no-answer/then-text" ["6455-5.5.3-03"]
         => pong_then_text;
 }
 

@@ -1,0 +1,76 @@
+//! The tables of cases: what they promise holds for every row.
+
+use std::collections::HashSet;
+
+use wsspec::clauses::clause;
+use wsspec::{Level, cases};
+
+#[test]
+fn every_id_is_an_rfc_a_section_and_a_name_and_stands_once() {
+    let mut seen = HashSet::new();
+    for case in cases::all() {
+        let parts: Vec<_> = case.id.split('/').collect();
+        assert!(matches!(parts.len(), 3 | 4), "{}", case.id);
+        assert!(parts[0].parse::<u16>().is_ok(), "{}", case.id);
+        let section = parts[1]
+            .split('.')
+            .all(|it| it.parse::<u8>().is_ok());
+        assert!(section, "{}", case.id);
+        let is_name = |part: &&str| {
+            !part.is_empty()
+                && part.chars().all(|it| {
+                    it.is_ascii_lowercase()
+                        || it.is_ascii_digit()
+                        || it == '-'
+                        || it == '.'
+                })
+        };
+        assert!(parts[2..].iter().all(is_name), "{}", case.id);
+        assert!(seen.insert(case.id), "{} stands twice", case.id);
+    }
+}
+
+#[test]
+fn every_clause_exists_and_binds_as_strongly_as_its_case() {
+    for case in cases::all() {
+        let levels: Vec<_> = case
+            .clauses
+            .iter()
+            .map(|id| {
+                let clause = clause(id);
+                clause
+                    .unwrap_or_else(|| panic!("{}: {id}", case.id))
+                    .level
+            })
+            .collect();
+        if case.level == Level::Must {
+            assert!(
+                levels
+                    .iter()
+                    .any(|level| level.starts_with("MUST")),
+                "{} is a MUST, its clauses are {levels:?}",
+                case.id
+            );
+        }
+    }
+}
+
+#[test]
+fn every_rule_is_a_sentence() {
+    for case in cases::all() {
+        let rule = case.rule();
+        assert!(
+            rule.ends_with('.') && rule.len() > 20,
+            "{}: {rule}",
+            case.id
+        );
+    }
+}
+
+#[test]
+fn every_autobahn_case_is_carried_at_most_once() {
+    let mut seen = HashSet::new();
+    for id in cases::all().filter_map(|case| case.autobahn) {
+        assert!(seen.insert(id), "{id} is carried twice");
+    }
+}
