@@ -1,0 +1,5 @@
+//! `cargo +nightly fuzz run decoder`
+
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| rfc6455_fuzz::decoder(data));
