@@ -41,9 +41,9 @@ async fn talk(url: &str) -> Result<(), Error> {
         // the other branch is only a wait.
         tokio::select! {
             line = lines.next_line(), if typing => {
-                let line = line?;
-                typing = line.is_some();
-                let message = line.map_or_else(close_normally, spoken);
+                let message = line?.map_or_else(close_normally, spoken);
+                // Nothing may follow a Close, but its answer is to come.
+                typing = !message.is_close();
                 socket.send(message).await?;
             }
             received = socket.next() => match received {

@@ -103,10 +103,7 @@ fn judge(
     eprintln!("building {label}");
     let run = server.build(variant)?;
     let mut running = server.start(&run)?;
-    let endpoint = Endpoint {
-        url: running.url.clone(),
-        patience: PATIENCE,
-    };
+    let endpoint = Endpoint::new(running.url.clone(), PATIENCE);
     eprintln!(
         "judging {label} at {}: {} cases",
         endpoint.url,

@@ -14,7 +14,7 @@ use wsspec::{Endpoint, Judged, Outcome, Runner, Url, cases};
 ///
 /// The endpoint at URL has to echo: text as text, binary as binary.
 #[derive(Parser)]
-#[command(version, after_help = EXIT_CODES)]
+#[command(name = "wsspec", version, after_help = EXIT_CODES)]
 struct Arguments {
     /// The address of the endpoint, such as ws://127.0.0.1:8080/ws
     url: Url,
@@ -97,10 +97,8 @@ async fn judge(arguments: &Arguments) -> Exit {
             arguments.cases.join(" or ")
         ));
     }
-    let endpoint = Endpoint {
-        url: arguments.url.clone(),
-        patience: Duration::from_secs_f64(arguments.timeout),
-    };
+    let patience = Duration::from_secs_f64(arguments.timeout);
+    let endpoint = Endpoint::new(arguments.url.clone(), patience);
     let runner = Runner::new(endpoint, arguments.jobs);
     if let Err(error) = runner.reach().await {
         anstream::eprintln!("wsspec: {error}");

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::pin::pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use rfc6455::handshake::{self, ResponseHead};
@@ -89,16 +90,37 @@ impl Url {
 }
 
 /// An endpoint, and how long to wait when it says nothing.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct Endpoint {
     /// Where it is.
     pub url: Url,
     /// How long silence lasts before it counts. Nobody waits that long but
     /// for a server that should have acted and did not.
     pub patience: Duration,
+    /// Whether the last witness was served, or none was needed yet.
+    serves: AtomicBool,
 }
 
 impl Endpoint {
+    /// An endpoint to judge.
+    #[must_use]
+    pub fn new(url: Url, patience: Duration) -> Self {
+        Self {
+            url,
+            patience,
+            serves: AtomicBool::new(true),
+        }
+    }
+
+    /// An endpoint of which nobody knows yet whether it serves anybody: no
+    /// witness is asked.
+    pub(crate) fn unknown(url: Url, patience: Duration) -> Self {
+        Self {
+            serves: AtomicBool::new(false),
+            ..Self::new(url, patience)
+        }
+    }
+
     /// Opens a TCP connection, without Nagle's delay.
     pub(crate) async fn connect(&self) -> std::io::Result<TcpStream> {
         let stream = TcpStream::connect(self.url.socket()).await?;
@@ -111,7 +133,8 @@ impl Endpoint {
     /// Silence is told from slowness by a witness: it counts only when the
     /// patience is over *and* the same server has in the meantime opened a
     /// second connection and echoed on it. So a busy machine makes a run
-    /// slower and changes no verdict.
+    /// slower and changes no verdict. A server that serves nobody any more is
+    /// not asked again, so that it can't hold the run up.
     pub(crate) async fn patiently<T>(
         self: &Arc<Self>,
         event: impl Future<Output = T>,
@@ -120,12 +143,17 @@ impl Endpoint {
         if let Ok(happened) = timeout(self.patience, &mut event).await {
             return Some(happened);
         }
-        // A server that serves nobody any more must not hold the run up.
+        if !self.serves.load(Ordering::Relaxed) {
+            return None;
+        }
         let witness = timeout(self.patience * 10, self.echo_round_trips(3));
         tokio::select! {
             biased;
             happened = &mut event => return Some(happened),
-            _ = witness => {}
+            served = witness => {
+                let served = matches!(served, Ok(Ok(true)));
+                self.serves.store(served, Ordering::Relaxed);
+            }
         }
         timeout(Duration::ZERO, event).await.ok()
     }

@@ -12,7 +12,7 @@ use crate::verdict::{Finding, Verdict};
 use crate::wire::Wire;
 
 /// The largest message that is read; no case has a larger one echoed.
-const MOST_OF_MESSAGE: u64 = 64 << 20;
+const MOST_OF_MESSAGE: u64 = 4 << 20;
 
 /// An open connection, seen from a client that may send anything.
 ///

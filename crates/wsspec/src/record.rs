@@ -9,12 +9,12 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use rfc6455::{Frame, Header, LengthForm, Opcode, StatusCode};
 
-/// A payload up to this many octets is kept whole, a longer one only in its
-/// beginning: a record's size must not be the peer's choice.
-const KEPT_WHOLE: usize = 256 * 1024;
+/// So many octets of payload data are kept whole, and of what comes after
+/// them only the beginnings: a record's size must not be the peer's choice.
+const KEPT_WHOLE: usize = 256 << 10;
 
-/// What is kept of a longer payload.
-const KEPT_OF_LONGER: usize = 64;
+/// What is kept of a payload in any case.
+const KEPT_OF_EACH: usize = 64;
 
 /// Events beyond this many are only counted.
 const MOST_EVENTS: usize = 4096;
@@ -26,6 +26,8 @@ pub struct Record {
     events: Vec<Event>,
     /// How many events came after the last that was kept.
     uncounted: usize,
+    /// How many octets of payload data are kept.
+    kept: usize,
 }
 
 /// Something that happened, and when.
@@ -69,12 +71,13 @@ pub enum End {
     Reset,
 }
 
-/// A frame in a record: exact, but for the end of a very long payload.
+/// A frame in a record: exact, but for the end of a payload where a record is
+/// very long.
 #[derive(Clone, Debug)]
 pub struct FrameRecord {
     /// The header as it was on the wire.
     pub header: Header,
-    /// The payload data, unmasked; its beginning if it is very long.
+    /// The payload data, unmasked, or its beginning.
     pub payload: Bytes,
 }
 
@@ -89,6 +92,7 @@ impl Record {
             opened: Instant::now(),
             events: Vec::new(),
             uncounted: 0,
+            kept: 0,
         }))
     }
 
@@ -98,10 +102,19 @@ impl Record {
         &self.events
     }
 
-    fn push(&mut self, what: What) {
+    fn push(&mut self, mut what: What) {
         if self.events.len() == MOST_EVENTS {
             self.uncounted += 1;
             return;
+        }
+        if let What::SentFrame(frame) | What::ReceivedFrame(frame) = &mut what {
+            let payload = &mut frame.payload;
+            if payload.len() <= KEPT_OF_EACH || self.kept >= KEPT_WHOLE {
+                // A slice would keep the whole allocation alive.
+                let kept = payload.len().min(KEPT_OF_EACH);
+                *payload = Bytes::copy_from_slice(&payload[..kept]);
+            }
+            self.kept += payload.len();
         }
         self.events.push(Event {
             at: self.opened.elapsed(),
@@ -162,15 +175,9 @@ impl fmt::Display for End {
 
 impl From<&Frame> for FrameRecord {
     fn from(frame: &Frame) -> Self {
-        let payload = if frame.payload.len() <= KEPT_WHOLE {
-            frame.payload.clone()
-        } else {
-            // A slice would keep the whole allocation alive.
-            Bytes::copy_from_slice(&frame.payload[..KEPT_OF_LONGER])
-        };
         Self {
             header: frame.header(),
-            payload,
+            payload: frame.payload.clone(),
         }
     }
 }

@@ -1,14 +1,16 @@
 //! The run: many cases at a time over one endpoint.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant};
 
+use rfc6455::Frame;
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
 use crate::case::{Case, Run};
 use crate::dialer::{Dialer, Reply};
 use crate::endpoint::Endpoint;
+use crate::peer::Incoming;
 use crate::record::SharedRecord;
 use crate::verdict::{Finding, Outcome, Verdict};
 use crate::wire::Setting;
@@ -61,6 +63,17 @@ pub enum NotReachable {
         /// What came instead of a 101.
         reply: String,
     },
+    /// A WebSocket is there, but no echo.
+    #[error(
+        "{url} does not echo, and every case needs that: a text is \
+             answered by {got}"
+    )]
+    NoEcho {
+        /// The address.
+        url: String,
+        /// What came instead of the text.
+        got: String,
+    },
 }
 
 impl Runner {
@@ -74,34 +87,55 @@ impl Runner {
     }
 
     /// Makes sure that there is something to judge: a right opening handshake
-    /// is answered with 101, be that answer right or wrong in its details.
+    /// is answered with 101, be that answer right or wrong in its details, and
+    /// a text is echoed.
     ///
     /// # Errors
     ///
     /// What is there instead, in a sentence.
     pub async fn reach(&self) -> Result<(), NotReachable> {
-        let mut dialer = Dialer::new(self.setting(), 0);
+        let Endpoint { url, patience, .. } = &*self.endpoint;
+        // Nothing is there yet to tell slow from silent.
+        let patient = Endpoint::unknown(url.clone(), *patience * 5);
+        let mut dialer = Dialer::new(Setting::new(Arc::new(patient)), 0);
         let request = dialer.request();
         let answer = match dialer.dial(request).await {
             Ok(answer) => answer,
-            Err(Finding::Violation { got, .. } | Finding::Blocked(got)) => {
-                return Err(NotReachable::NoConnection(got));
+            Err(finding) => {
+                return Err(NotReachable::NoConnection(finding.got()));
             }
-            Err(_) => return Ok(()),
         };
-        if answer.is_switch() {
-            return Ok(());
+        if !answer.is_switch() {
+            return Err(NotReachable::NoWebSocket {
+                url: url.to_string(),
+                reply: match answer.reply() {
+                    Reply::Head(head) => format!(
+                        "a right opening handshake is answered {} {}",
+                        head.status, head.reason
+                    ),
+                    other => other.to_string(),
+                },
+            });
         }
-        Err(NotReachable::NoWebSocket {
-            url: self.endpoint.url.to_string(),
-            reply: match answer.reply() {
-                Reply::Head(head) => format!(
-                    "a right opening handshake is answered {} {}",
-                    head.status, head.reason
-                ),
-                other => other.to_string(),
-            },
-        })
+        // A 101 that is wrong in its details is a case's matter, and so is a
+        // frame that no server may send.
+        let Ok(mut peer) = answer.into_peer() else {
+            return Ok(());
+        };
+        let text = Frame::text("wsspec");
+        let answered = match peer.send(text.clone()).await {
+            Ok(()) => peer.next().await,
+            Err(finding) => Err(finding),
+        };
+        match answered {
+            Ok(got) if got != Incoming::from(text) => {
+                Err(NotReachable::NoEcho {
+                    url: url.to_string(),
+                    got: got.to_string(),
+                })
+            }
+            _ => Ok(()),
+        }
     }
 
     /// Runs the cases and gives the results back in the order of `cases`,
@@ -117,7 +151,7 @@ impl Runner {
         let permits = Arc::new(Semaphore::new(self.jobs));
         let mut running = JoinSet::new();
         for (index, case) in cases.iter().copied().enumerate() {
-            let setting = self.setting();
+            let setting = Setting::new(Arc::clone(&self.endpoint));
             let permits = Arc::clone(&permits);
             running.spawn(async move {
                 let permit = permits.acquire_owned().await;
@@ -139,13 +173,6 @@ impl Runner {
             .zip(&cases)
             .map(|(judged, case)| judged.unwrap_or_else(|| broken(case)))
             .collect()
-    }
-
-    fn setting(&self) -> Setting {
-        Setting {
-            endpoint: Arc::clone(&self.endpoint),
-            records: Arc::new(Mutex::new(Vec::new())),
-        }
     }
 }
 

@@ -35,6 +35,16 @@ impl Finding {
             got: got.to_string(),
         }
     }
+
+    /// What was found, without what was expected.
+    #[must_use]
+    pub fn got(&self) -> String {
+        let (Self::Violation { got: text, .. }
+        | Self::Observed(text)
+        | Self::Unsupported(text)
+        | Self::Blocked(text)) = self;
+        text.clone()
+    }
 }
 
 /// How strongly the tested rule binds.

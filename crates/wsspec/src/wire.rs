@@ -25,6 +25,15 @@ pub(crate) struct Setting {
     pub(crate) records: Arc<std::sync::Mutex<Vec<SharedRecord>>>,
 }
 
+impl Setting {
+    pub(crate) fn new(endpoint: Arc<Endpoint>) -> Self {
+        Self {
+            endpoint,
+            records: Arc::default(),
+        }
+    }
+}
+
 /// A connection that knows only octets.
 #[derive(Debug)]
 pub(crate) struct Wire {

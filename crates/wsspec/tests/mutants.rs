@@ -19,10 +19,8 @@ const PATIENCE: Duration = Duration::from_millis(150);
 
 async fn judge(defect: Option<Defect>) -> Vec<Judged> {
     let reference = Reference::start(defect).await;
-    let endpoint = Endpoint {
-        url: reference.url().parse().expect("a URL"),
-        patience: PATIENCE,
-    };
+    let url = reference.url().parse().expect("a URL");
+    let endpoint = Endpoint::new(url, PATIENCE);
     Runner::new(endpoint, 32)
         .run(cases::all(), |_| {})
         .await
