@@ -5,8 +5,8 @@ use std::{env, io, process};
 
 use actix_web::{App, HttpRequest, HttpResponse, HttpServer, rt, web};
 use actix_ws::{
-    AggregatedMessage, AggregatedMessageStream, CloseCode, ProtocolError,
-    Session,
+    AggregatedMessage, AggregatedMessageStream, CloseCode, CloseReason,
+    ProtocolError, Session,
 };
 
 #[actix_web::main]
@@ -24,8 +24,8 @@ async fn main() -> io::Result<()> {
 async fn serve(listener: TcpListener) -> io::Result<()> {
     let app = || App::new().route("/ws", web::get().to(handshake));
     println!("listening on ws://{}/ws", listener.local_addr()?);
-    // actix takes the signals itself, and would wait 30 s for open connections.
-    let server = HttpServer::new(app).shutdown_timeout(0);
+    // Left to itself, actix takes the signals and waits 30 s for connections.
+    let server = HttpServer::new(app).disable_signals();
     server.listen(listener)?.run().await
 }
 
@@ -51,9 +51,8 @@ async fn echo(mut session: Session, mut messages: AggregatedMessageStream) {
                 break;
             }
             Err(error) => {
-                _ = session
-                    .close(Some(status_code(&error).into()))
-                    .await;
+                let reason = CloseReason::from(status_code(&error));
+                _ = session.close(Some(reason)).await;
                 break;
             }
         };
@@ -63,15 +62,14 @@ async fn echo(mut session: Session, mut messages: AggregatedMessageStream) {
     }
 }
 
-/// Some rules have no variant of their own yet, so their text decides.
+/// Bad UTF-8, reserved bits and joined messages over the limit have no variant
+/// of their own: only the text tells them apart.
 fn status_code(error: &ProtocolError) -> CloseCode {
+    let text = error.to_string();
     match error {
         ProtocolError::Overflow => CloseCode::Size,
-        ProtocolError::Io(error) => match error.to_string() {
-            text if text.contains("utf-8") => CloseCode::Invalid,
-            text if text.contains("maximum continuation") => CloseCode::Size,
-            _ => CloseCode::Protocol,
-        },
+        ProtocolError::Io(_) if text.contains("utf-8") => CloseCode::Invalid,
+        ProtocolError::Io(_) if text.contains("maximum") => CloseCode::Size,
         _ => CloseCode::Protocol,
     }
 }

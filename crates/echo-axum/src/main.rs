@@ -1,5 +1,6 @@
 //! The WebSocket echo at `/ws`, with axum.
 
+use std::error::Error as _;
 use std::{env, io, process};
 
 use axum::Router;
@@ -36,10 +37,11 @@ async fn echo(mut socket: WebSocket) {
     while let Some(received) = socket.recv().await {
         let reply = match received {
             Ok(message @ (Message::Text(_) | Message::Binary(_))) => message,
-            // The answer to a Ping or a Close is already queued; it leaves
-            // with the next `recv`, so the loop must not end here.
+            // The answer to a Ping or a Close is queued and leaves when `recv`
+            // is called again, so the loop must not end here.
             Ok(_) => continue,
-            Err(error) => match status_code(error) {
+            // After an error the stream has ended: this is the last reply.
+            Err(error) => match status_code(&error) {
                 Some(code) => Message::Close(Some(CloseFrame {
                     code,
                     reason: "".into(),
@@ -53,10 +55,10 @@ async fn echo(mut socket: WebSocket) {
     }
 }
 
-/// The error is boxed: only a tungstenite of axum's own version opens it.
-fn status_code(error: axum::Error) -> Option<u16> {
+/// The downcast succeeds only with the tungstenite that axum is built with.
+fn status_code(error: &axum::Error) -> Option<u16> {
     use tungstenite::Error;
-    match *error.into_inner().downcast().ok()? {
+    match error.source()?.downcast_ref()? {
         Error::Protocol(_) => Some(close_code::PROTOCOL),
         Error::Utf8(_) => Some(close_code::INVALID),
         Error::Capacity(_) => Some(close_code::SIZE),

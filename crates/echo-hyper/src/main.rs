@@ -1,11 +1,13 @@
 //! The WebSocket echo at `/ws`, with hyper and tokio-tungstenite: no framework.
 
+use std::convert::Infallible;
 use std::time::Duration;
 use std::{env, io, process};
 
 use futures_util::{SinkExt, StreamExt};
 use http_body_util::Empty;
 use hyper::body::{Bytes, Incoming};
+use hyper::header::{HeaderValue, SEC_WEBSOCKET_VERSION};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper::upgrade::{self, Upgraded};
@@ -13,12 +15,11 @@ use hyper::{Request, Response, StatusCode};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::net::TcpListener;
 use tokio_tungstenite::WebSocketStream;
-use tokio_tungstenite::tungstenite::handshake::server;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 use tokio_tungstenite::tungstenite::protocol::{CloseFrame, Message, Role};
-use tokio_tungstenite::tungstenite::{Error, http};
+use tokio_tungstenite::tungstenite::{Error, handshake::server};
 
-type Socket = WebSocketStream<TokioIo<Upgraded>>;
+type WebSocket = WebSocketStream<TokioIo<Upgraded>>;
 
 #[tokio::main]
 async fn main() -> io::Result<()> {
@@ -36,10 +37,11 @@ async fn serve(listener: TcpListener) -> io::Result<()> {
     println!("listening on ws://{}/ws", listener.local_addr()?);
     loop {
         let Ok((stream, _)) = listener.accept().await else {
-            // Out of descriptors, most likely: the frameworks wait here, too.
+            // Out of descriptors, most likely: without a pause this spins.
             tokio::time::sleep(Duration::from_secs(1)).await;
             continue;
         };
+        // Without a timer hyper waits for a request head for ever.
         let connection = http1::Builder::new()
             .timer(TokioTimer::new())
             .serve_connection(TokioIo::new(stream), service_fn(handshake))
@@ -49,39 +51,41 @@ async fn serve(listener: TcpListener) -> io::Result<()> {
 }
 
 async fn handshake(
-    mut request: Request<Incoming>,
-) -> http::Result<Response<Empty<Bytes>>> {
-    let refusal = Response::builder();
-    match server::create_response_with_body(&request, Empty::new) {
-        _ if request.uri().path() != "/ws" => refusal
-            .status(StatusCode::NOT_FOUND)
-            .body(Empty::new()),
-        Err(_) => refusal
-            .status(StatusCode::BAD_REQUEST)
-            .header("Sec-WebSocket-Version", "13")
-            .body(Empty::new()),
-        Ok(response) => {
-            // The stream is ours only when this response has been sent.
-            tokio::spawn(async move {
-                let Ok(upgraded) = upgrade::on(&mut request).await else {
-                    return;
-                };
-                let stream = TokioIo::new(upgraded);
-                let role = Role::Server;
-                echo(Socket::from_raw_socket(stream, role, None).await).await;
-            });
-            Ok(response)
-        }
+    request: Request<Incoming>,
+) -> Result<Response<Empty<Bytes>>, Infallible> {
+    let mut refusal = Response::new(Empty::new());
+    if request.uri().path() != "/ws" {
+        *refusal.status_mut() = StatusCode::NOT_FOUND;
+        return Ok(refusal);
     }
+    let accepted = server::create_response_with_body(&request, Empty::new);
+    let Ok(response) = accepted else {
+        *refusal.status_mut() = StatusCode::BAD_REQUEST;
+        let version = HeaderValue::from_static("13");
+        let headers = refusal.headers_mut();
+        headers.insert(SEC_WEBSOCKET_VERSION, version);
+        return Ok(refusal);
+    };
+    // The stream is ours only when this response has been sent.
+    tokio::spawn(async move {
+        let Ok(upgraded) = upgrade::on(request).await else {
+            return;
+        };
+        let stream = TokioIo::new(upgraded);
+        let socket = WebSocket::from_raw_socket(stream, Role::Server, None);
+        echo(socket.await).await;
+    });
+    Ok(response)
 }
 
-async fn echo(mut socket: Socket) {
+async fn echo(mut socket: WebSocket) {
     while let Some(received) = socket.next().await {
         let reply = match received {
             Ok(message @ (Message::Text(_) | Message::Binary(_))) => message,
-            // The answer to a Ping or a Close is already queued; it leaves
-            // with the next `next`, so the loop must not end here.
+            // The answer to a Ping or a Close is queued and leaves when `next`
+            // is called again, so the loop must not end here.
             Ok(_) => continue,
+            // After an error the stream has ended: this is the last reply.
             Err(error) => match status_code(&error) {
                 Some(code) => Message::Close(Some(CloseFrame {
                     code,

@@ -28,7 +28,7 @@ async fn serve(listener: TcpListener) -> io::Result<()> {
 }
 
 #[handler]
-async fn handshake(upgrade: WebSocket) -> impl IntoResponse {
+fn handshake(upgrade: WebSocket) -> impl IntoResponse {
     upgrade.on_upgrade(echo)
 }
 
@@ -36,9 +36,10 @@ async fn echo(mut socket: WebSocketStream) {
     while let Some(received) = socket.next().await {
         let reply = match received {
             Ok(message @ (Message::Text(_) | Message::Binary(_))) => message,
-            // The answer to a Ping or a Close is already queued; it leaves
-            // with the next `next`, so the loop must not end here.
+            // The answer to a Ping or a Close is queued and leaves when `next`
+            // is called again, so the loop must not end here.
             Ok(_) => continue,
+            // After an error the stream has ended: this is the last reply.
             Err(error) => match status_code(&error) {
                 Some(code) => Message::Close(Some((code, String::new()))),
                 None => break,
@@ -52,10 +53,10 @@ async fn echo(mut socket: WebSocketStream) {
 
 /// poem keeps only the text of tungstenite's error, so the text decides.
 fn status_code(error: &io::Error) -> Option<CloseCode> {
-    match error.to_string().split(": ").next()? {
-        "WebSocket protocol error" => Some(CloseCode::Protocol),
-        "UTF-8 encoding error" => Some(CloseCode::Invalid),
-        "Space limit exceeded" => Some(CloseCode::Size),
+    match error.to_string().split(':').next() {
+        Some("WebSocket protocol error") => Some(CloseCode::Protocol),
+        Some("UTF-8 encoding error") => Some(CloseCode::Invalid),
+        Some("Space limit exceeded") => Some(CloseCode::Size),
         _ => None,
     }
 }

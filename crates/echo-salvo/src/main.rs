@@ -2,12 +2,12 @@
 
 use std::{env, io, process};
 
-use futures_util::StreamExt;
 use salvo::conn::tcp::TcpAcceptor;
 use salvo::http::StatusError;
 use salvo::websocket::{Message, WebSocket, WebSocketUpgrade};
 use salvo::{Request, Response, Router, Server, handler};
 use tokio::net::TcpListener;
+use tungstenite::protocol::frame::coding::CloseCode;
 
 #[tokio::main]
 async fn main() -> io::Result<()> {
@@ -38,12 +38,13 @@ async fn handshake(
 }
 
 async fn echo(mut socket: WebSocket) {
-    while let Some(received) = socket.next().await {
+    while let Some(received) = socket.recv().await {
         let reply = match received {
             Ok(message) if message.is_text() || message.is_binary() => message,
-            // The answer to a Ping or a Close is already queued; it leaves
-            // with the next `next`, so the loop must not end here.
+            // The answer to a Ping or a Close is queued and leaves when `recv`
+            // is called again, so the loop must not end here.
             Ok(_) => continue,
+            // After an error the stream has ended: this is the last reply.
             Err(error) => match status_code(&error) {
                 Some(code) => Message::close_with(code, ""),
                 None => break,
@@ -55,16 +56,16 @@ async fn echo(mut socket: WebSocket) {
     }
 }
 
-/// The error is boxed: only a tungstenite of salvo's own version opens it.
-fn status_code(error: &salvo::Error) -> Option<u16> {
+/// The downcast succeeds only with the tungstenite that salvo is built with.
+fn status_code(error: &salvo::Error) -> Option<CloseCode> {
     use tungstenite::Error;
     let salvo::Error::Other(error) = error else {
         return None;
     };
     match error.downcast_ref()? {
-        Error::Protocol(_) => Some(1002),
-        Error::Utf8(_) => Some(1007),
-        Error::Capacity(_) => Some(1009),
+        Error::Protocol(_) => Some(CloseCode::Protocol),
+        Error::Utf8(_) => Some(CloseCode::Invalid),
+        Error::Capacity(_) => Some(CloseCode::Size),
         _ => None,
     }
 }

@@ -5,6 +5,7 @@ use std::{env, io, process};
 
 use futures_util::{SinkExt, StreamExt};
 use tokio::net::TcpListener;
+use tungstenite::protocol::frame::coding::CloseCode;
 use warp::ws::{Message, WebSocket, Ws};
 use warp::{Filter, Reply};
 
@@ -35,9 +36,10 @@ async fn echo(mut socket: WebSocket) {
     while let Some(received) = socket.next().await {
         let reply = match received {
             Ok(message) if message.is_text() || message.is_binary() => message,
-            // The answer to a Ping or a Close is already queued; it leaves
-            // with the next `next`, so the loop must not end here.
+            // The answer to a Ping or a Close is queued and leaves when `next`
+            // is called again, so the loop must not end here.
             Ok(_) => continue,
+            // After an error the stream has ended: this is the last reply.
             Err(error) => match status_code(&error) {
                 Some(code) => Message::close_with(code, ""),
                 None => break,
@@ -49,13 +51,13 @@ async fn echo(mut socket: WebSocket) {
     }
 }
 
-/// The error is boxed: only a tungstenite of warp's own version opens it.
-fn status_code(error: &warp::Error) -> Option<u16> {
+/// The downcast succeeds only with the tungstenite that warp is built with.
+fn status_code(error: &warp::Error) -> Option<CloseCode> {
     use tungstenite::Error;
     match error.source()?.downcast_ref()? {
-        Error::Protocol(_) => Some(1002),
-        Error::Utf8(_) => Some(1007),
-        Error::Capacity(_) => Some(1009),
+        Error::Protocol(_) => Some(CloseCode::Protocol),
+        Error::Utf8(_) => Some(CloseCode::Invalid),
+        Error::Capacity(_) => Some(CloseCode::Size),
         _ => None,
     }
 }

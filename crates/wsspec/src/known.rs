@@ -120,5 +120,6 @@ pub fn apply(judged: &mut [Judged], known: &[&KnownViolation]) {
             _ => continue,
         };
         judged.note = Some(note);
+        judged.upstream = entry.upstream.as_slice().to_vec();
     }
 }

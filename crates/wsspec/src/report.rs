@@ -215,11 +215,12 @@ pub fn broken_table(columns: &[Column<'_>]) -> String {
                     (_, 0) => "–".to_owned(),
                     (0, _) => "✓".to_owned(),
                     (1, 1) => "✗".to_owned(),
-                    (broken, all) => format!("✗ {broken}/{all}"),
+                    // A no-break space: the cells are narrow.
+                    (broken, all) => format!("✗\u{a0}{broken}/{all}"),
                 }
             });
             let cells: Vec<_> = cells.collect();
-            (format!("{level} `{row}`"), cells)
+            (format!("{level} {}", named(row)), cells)
         }),
     )
 }
@@ -236,7 +237,13 @@ pub fn broken_list(judged: &[Judged]) -> String {
         }
         last = Some(this);
         let (level, why) = (judged.case.level, this.1.unwrap_or("not known"));
-        let _infallible = writeln!(list, "- {level} `{}`: {why}.", this.0);
+        let rule = named(this.0);
+        let _infallible = write!(list, "- {level} {rule}: {why}");
+        for link in &judged.upstream {
+            let thread = link.trim_start_matches("https://github.com/");
+            let _infallible = write!(list, " ([{thread}]({link}))");
+        }
+        list += ".\n";
     }
     list
 }
@@ -256,6 +263,23 @@ fn section(id: &str) -> &str {
 /// `6455/5.5.2/ping-is-answered` of `6455/5.5.2/ping-is-answered/empty`.
 fn rule(id: &str) -> &str {
     up_to_part(id, 3)
+}
+
+/// `§5.5.2 ping is answered` of `6455/5.5.2/ping-is-answered`.
+fn named(id: &str) -> String {
+    let mut parts = id.splitn(3, '/');
+    let rfc = parts.next().unwrap_or_default();
+    let section = parts.next().unwrap_or_default();
+    match parts.next() {
+        None => format!("RFC {rfc} §{section}"),
+        Some(rule) => {
+            let rule = rule.replace('-', " ");
+            match rfc {
+                "6455" => format!("§{section} {rule}"),
+                rfc => format!("RFC {rfc} §{section} {rule}"),
+            }
+        }
+    }
 }
 
 fn up_to_part(id: &str, parts: usize) -> &str {

@@ -43,6 +43,8 @@ pub struct Judged {
     pub finding: Option<Finding>,
     /// Why it is known, where it is; why it is stale, where it is.
     pub note: Option<String>,
+    /// Threads about it, where it is known.
+    pub upstream: Vec<String>,
     /// One record per connection, in the order of opening.
     pub records: Vec<SharedRecord>,
     /// How long the case took.
@@ -196,6 +198,7 @@ async fn judge(case: &'static Case, setting: Setting) -> Judged {
         outcome: Outcome::of(case.level, &verdict),
         finding: verdict.err(),
         note: None,
+        upstream: Vec::new(),
         records,
         duration: begun.elapsed(),
     }
@@ -216,6 +219,7 @@ fn broken(case: &'static Case) -> Judged {
         outcome: Outcome::Broken,
         finding: None,
         note: Some("the case itself failed; please report it".to_owned()),
+        upstream: Vec::new(),
         records: Vec::new(),
         duration: Duration::ZERO,
     }
