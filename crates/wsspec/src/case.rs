@@ -112,4 +112,51 @@ macro_rules! cases {
     (@autobahn) => { None };
 }
 
-pub(crate) use cases;
+/// A table of cases that differ in one value: one function, one rule, one row
+/// per id.
+///
+/// ```text
+/// family! { INVALID, Peer:
+///     /// Text that is not UTF-8 fails the connection.
+///     Must "6455/8.1/invalid-text-fails/" ["6455-8.1-01"] => invalid_text;
+///     "surrogate-eda080" autobahn "6.20.1" (b"\xed\xa0\x80");
+/// }
+/// ```
+macro_rules! family {
+    ($name:ident, $subject:ident:
+        $(#[doc = $rule:literal])+
+        $level:ident $prefix:literal $clauses:tt => $judge:ident;
+        $($row:literal $(autobahn $autobahn:literal)?
+            ($($argument:expr),+ $(,)?);)+
+    ) => {
+        $crate::case::family! { @rows
+            $name, $subject, $level, concat!($($rule),+), $prefix, $clauses,
+            $judge;
+            $($row, ($($autobahn)?), ($($argument),+);)+
+        }
+    };
+    (@rows
+        $name:ident, $subject:ident, $level:ident, $rule:expr, $prefix:literal,
+        [$($clause:literal),+ $(,)?], $judge:ident;
+        $($row:literal, ($($autobahn:literal)?), ($($argument:expr),+);)+
+    ) => {
+        pub(super) const $name: &[$crate::case::Case] = {
+            const CLAUSES: &[&str] = &[$($clause),+];
+            const RULE: &str = $rule;
+            &[$(
+                $crate::case::Case::new(
+                    concat!($prefix, $row),
+                    $crate::verdict::Level::$level,
+                    RULE,
+                    CLAUSES,
+                    $crate::case::cases!(@autobahn $($autobahn)?),
+                    $crate::case::Run::$subject(|subject| {
+                        Box::pin($judge(subject, $($argument),+))
+                    }),
+                )
+            ),+]
+        };
+    };
+}
+
+pub(crate) use {cases, family};

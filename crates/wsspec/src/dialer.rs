@@ -5,6 +5,7 @@ use std::fmt;
 use bytes::{Bytes, BytesMut};
 use rfc6455::handshake::{self, BadAnswer, MalformedHead, ResponseHead};
 
+use crate::endpoint::Endpoint;
 use crate::peer::Peer;
 use crate::record::{End, What};
 use crate::verdict::{Finding, Verdict};
@@ -188,6 +189,10 @@ impl Dialer {
         }
     }
 
+    pub(crate) fn endpoint(&self) -> &Endpoint {
+        &self.setting.endpoint
+    }
+
     /// The request that every server has to accept, with a fresh key.
     pub fn request(&mut self) -> Request {
         let mut nonce = [0; 16];
@@ -265,6 +270,35 @@ impl Dialer {
     /// [`Finding::Blocked`] if the server does not switch.
     pub(crate) async fn open(&mut self) -> Result<Peer, Finding> {
         let request = self.request();
+        self.open_with(request).await
+    }
+
+    /// The same with the opening handshake that Autobahn's tester sends.
+    ///
+    /// # Errors
+    ///
+    /// [`Finding::Blocked`] if the server does not switch.
+    pub(crate) async fn open_as_autobahn(&mut self) -> Result<Peer, Finding> {
+        let mut request = self.request();
+        let authority = self.setting.endpoint.url.authority();
+        let agent = concat!("wsspec/", env!("CARGO_PKG_VERSION"));
+        let key = request.key.clone();
+        request.fields = [
+            ("User-Agent", agent),
+            ("Host", &authority),
+            ("Upgrade", "WebSocket"),
+            ("Connection", "Upgrade"),
+            ("Pragma", "no-cache"),
+            ("Cache-Control", "no-cache"),
+            ("Sec-WebSocket-Key", &key),
+            ("Sec-WebSocket-Version", "13"),
+        ]
+        .map(|(name, value)| (name.to_owned(), value.into()))
+        .into();
+        self.open_with(request).await
+    }
+
+    async fn open_with(&mut self, request: Request) -> Result<Peer, Finding> {
         let answer = self.dial(request).await?;
         answer
             .into_peer()
@@ -366,7 +400,10 @@ impl Answer {
             }
         };
         match handshake::check_response(head, &self.key) {
-            Ok(()) => Ok(Peer::new(self.wire, self.rest, self.random)),
+            Ok(()) => {
+                self.wire.note(What::Opened);
+                Ok(Peer::new(self.wire, self.rest, self.random))
+            }
             Err(BadAnswer::Status(_)) => {
                 Err(Finding::violation("101 Switching Protocols", &self.reply))
             }

@@ -97,6 +97,9 @@ pub struct Endpoint {
     /// How long silence lasts before it counts. Nobody waits that long but
     /// for a server that should have acted and did not.
     pub patience: Duration,
+    /// Whether cases that Autobahn has, too, end by Autobahn's own timers:
+    /// then a slow server or a busy machine changes its words, as there.
+    pub autobahn_timers: bool,
     /// Whether the last witness was served, or none was needed yet.
     serves: AtomicBool,
 }
@@ -108,6 +111,7 @@ impl Endpoint {
         Self {
             url,
             patience,
+            autobahn_timers: false,
             serves: AtomicBool::new(true),
         }
     }
@@ -139,8 +143,17 @@ impl Endpoint {
         self: &Arc<Self>,
         event: impl Future<Output = T>,
     ) -> Option<T> {
+        self.within(self.patience, event).await
+    }
+
+    /// The same with another patience.
+    pub(crate) async fn within<T>(
+        self: &Arc<Self>,
+        patience: Duration,
+        event: impl Future<Output = T>,
+    ) -> Option<T> {
         let mut event = pin!(event);
-        if let Ok(happened) = timeout(self.patience, &mut event).await {
+        if let Ok(happened) = timeout(patience, &mut event).await {
             return Some(happened);
         }
         if !self.serves.load(Ordering::Relaxed) {

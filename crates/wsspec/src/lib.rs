@@ -13,7 +13,9 @@
 //! | [`endpoint`], [`runner`] | where to run, and the run |
 //! | [`target`], [`known`] | `server.toml`: start a server, know its faults |
 //! | [`report`] | results as text |
+//! | [`autobahn`] | Autobahn's words for the same records |
 
+pub mod autobahn;
 pub mod case;
 pub mod cases;
 pub mod clauses;

@@ -1,13 +1,16 @@
 //! The peer: after the 101, where the connection is frames in both directions.
 
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use rfc6455::{Decoder, Frame, MaskingKey, Opcode, Rules, Sender, StatusCode};
 
-use crate::record::{End, FrameRecord, What, describe};
+use tokio::time::{Instant, timeout, timeout_at};
+
+use crate::autobahn::{self, CLOSING, Timer};
+use crate::record::{End, FrameRecord, Record, Wait, What, describe};
 use crate::verdict::{Finding, Verdict};
 use crate::wire::Wire;
 
@@ -29,6 +32,12 @@ pub struct Peer {
     unfinished: Option<(Opcode, Vec<u8>)>,
     random: fastrand::Rng,
     close_sent: bool,
+    close_received: bool,
+    ended: bool,
+    illegal: Option<rfc6455::Violation>,
+    /// With Autobahn's timers: what ends the case, and when.
+    timer: Option<Timer>,
+    deadline: Instant,
     fences: u32,
 }
 
@@ -119,7 +128,25 @@ impl Peer {
             unfinished: None,
             random,
             close_sent: false,
+            close_received: false,
+            ended: false,
+            illegal: None,
+            timer: None,
+            deadline: Instant::now(),
             fences: 0,
+        }
+    }
+
+    /// Lets the case end by this timer.
+    pub(crate) fn set_timer(&mut self, timer: Timer) {
+        self.timer = Some(timer);
+        self.step();
+    }
+
+    /// From here on the timer runs anew.
+    fn step(&mut self) {
+        if let Some(timer) = self.timer {
+            self.deadline = Instant::now() + timer.after();
         }
     }
 
@@ -130,7 +157,37 @@ impl Peer {
     /// A server that stopped reading.
     pub async fn send(&mut self, frame: Frame) -> Result<(), Finding> {
         let octets = self.encode([frame]);
-        self.wire.write(&octets).await
+        let written = self.wire.write(&octets).await;
+        self.step();
+        written
+    }
+
+    /// Sends octets as they are: a part of a frame, or none.
+    ///
+    /// # Errors
+    ///
+    /// A server that stopped reading.
+    pub async fn send_octets(&mut self, octets: &[u8]) -> Result<(), Finding> {
+        self.wire
+            .note(What::SentOctets(Bytes::copy_from_slice(octets)));
+        let written = self.wire.write(octets).await;
+        self.step();
+        written
+    }
+
+    /// Sends a frame as it is, masked or not.
+    ///
+    /// # Errors
+    ///
+    /// A server that stopped reading.
+    pub async fn send_as_is(&mut self, frame: Frame) -> Result<(), Finding> {
+        let mut octets = Vec::new();
+        self.wire
+            .note(What::SentFrame(FrameRecord::from(&frame)));
+        frame.encode(&mut octets);
+        let written = self.wire.write(&octets).await;
+        self.step();
+        written
     }
 
     /// Sends frames, cut into writes in this way.
@@ -159,6 +216,7 @@ impl Peer {
             self.wire.write(part).await?;
             tokio::task::yield_now().await;
         }
+        self.step();
         Ok(())
     }
 
@@ -168,12 +226,20 @@ impl Peer {
         for frame in frames {
             let key = MaskingKey(self.random.u32(..).to_be_bytes());
             let frame = frame.masked(key);
-            self.close_sent |= frame.opcode == Opcode::CLOSE;
+            // A Close that is none for the server is none for us.
+            self.close_sent |=
+                frame.opcode == Opcode::CLOSE && frame.rsv == 0 && frame.fin;
             self.wire
                 .note(What::SentFrame(FrameRecord::from(&frame)));
             frame.encode(&mut octets);
         }
         octets
+    }
+
+    /// Reads the record of this connection.
+    pub(crate) fn with_record<T>(&self, read: impl FnOnce(&Record) -> T) -> T {
+        let record = self.wire.record.lock();
+        read(&record.unwrap_or_else(PoisonError::into_inner))
     }
 
     /// Sends FIN and goes on reading.
@@ -187,13 +253,154 @@ impl Peer {
     ///
     /// A frame that no server may send.
     pub async fn next(&mut self) -> Result<Incoming, Finding> {
-        let endpoint = Arc::clone(&self.wire.endpoint);
         // One deadline for the whole item: octets that drip in one by one
         // don't renew it.
-        match endpoint.patiently(self.arrive()).await {
-            Some(arrived) => arrived,
-            None => Ok(Incoming::Silence(endpoint.patience)),
+        let endpoint = Arc::clone(&self.wire.endpoint);
+        let (arrived, waited) = match self.timer {
+            Some(timer) => (
+                timeout_at(self.deadline, self.arrive())
+                    .await
+                    .ok(),
+                timer.after(),
+            ),
+            None => {
+                (endpoint.patiently(self.arrive()).await, endpoint.patience)
+            }
+        };
+        arrived.unwrap_or_else(|| {
+            self.wire.note(What::TimedOut(Wait::Answer));
+            Ok(Incoming::Silence(waited))
+        })
+    }
+
+    /// Waits for half the patience for the server to act; `None` if it does
+    /// not.
+    ///
+    /// Where nothing can be sent that must be answered, this is all there is
+    /// to tell whether the server has taken offence.
+    ///
+    /// # Errors
+    ///
+    /// A frame that no server may send.
+    pub async fn acts_soon(&mut self) -> Result<Option<Incoming>, Finding> {
+        let endpoint = Arc::clone(&self.wire.endpoint);
+        let arrived = match self.timer {
+            Some(_) => timeout(autobahn::LATER, self.arrive()).await.ok(),
+            None => {
+                endpoint
+                    .within(endpoint.patience / 2, self.arrive())
+                    .await
+            }
+        };
+        arrived.transpose()
+    }
+
+    /// Notes that the case has come to this point.
+    pub fn mark(&self, mark: char) {
+        self.wire.note(What::Mark(mark));
+    }
+
+    /// Ends the conversation as Autobahn's tester does, with everything that
+    /// still comes on record; and holds if that is nothing but what belongs
+    /// to the closing handshake.
+    ///
+    /// A case that came to its end as it should is closed at once with 1000
+    /// by the side whose turn it is; another one when its timer has run out.
+    pub(crate) async fn conclude(
+        &mut self,
+        timer: Timer,
+        verdict: Verdict,
+        tester_closes: bool,
+    ) -> Verdict {
+        let mut unexpected = None;
+        let is_open = |peer: &Self| {
+            !peer.close_sent && !peer.close_received && !peer.ended
+        };
+        if is_open(self) && self.illegal.is_none() {
+            let close = if verdict.is_ok() && tester_closes {
+                Frame::close(StatusCode::NORMAL_CLOSURE, "")
+            } else {
+                while let Ok(Some(got)) = self.more().await {
+                    if matches!(got, Incoming::Silence(_)) {
+                        break;
+                    }
+                }
+                timer.close()
+            };
+            if is_open(self) && self.illegal.is_none() {
+                _ = self.send(close).await;
+            }
         }
+        if let Some(violation) = self.illegal.take() {
+            // Autobahn fails the connection; where a close is under way it
+            // just ends it.
+            if is_open(self) {
+                let close = Frame::close(violation.status_code(), "");
+                _ = self.send(close).await;
+            } else {
+                self.end().await;
+                return verdict;
+            }
+        }
+        while !self.ended {
+            let wait = if self.close_received {
+                Wait::End
+            } else {
+                Wait::Close
+            };
+            match self.closing(timer, wait).await {
+                Some(Ok(Incoming::Close(_))) => {}
+                Some(Ok(Incoming::End(_))) => break,
+                Some(Ok(got)) => unexpected = unexpected.or(Some(got)),
+                Some(Err(_)) | None => {
+                    self.end().await;
+                    break;
+                }
+            }
+        }
+        verdict?;
+        match unexpected {
+            None => Ok(()),
+            Some(got) => Err(Finding::violation("nothing more", got)),
+        }
+    }
+
+    /// What comes before the case's timer runs out, if it has not yet.
+    async fn more(&mut self) -> Result<Option<Incoming>, Finding> {
+        if self.timer.is_none() {
+            // Whoever is patient has waited long enough.
+            return Ok(None);
+        }
+        self.next().await.map(Some)
+    }
+
+    /// What comes while the connection closes; `None` when that takes too
+    /// long.
+    async fn closing(
+        &mut self,
+        timer: Timer,
+        wait: Wait,
+    ) -> Option<Result<Incoming, Finding>> {
+        let endpoint = Arc::clone(&self.wire.endpoint);
+        if self.timer.is_none() {
+            let arrived = endpoint.patiently(self.arrive()).await;
+            if arrived.is_none() {
+                self.wire.note(What::TimedOut(wait));
+            }
+            return arrived;
+        }
+        // A short kill timer cuts in before the wait for TCP's end is over,
+        // and then that wait does not count as in vain.
+        let killed = matches!(timer, Timer::Kill(after) if after <= CLOSING);
+        let until = match wait {
+            Wait::End if killed => Instant::now().max(self.deadline),
+            _ => Instant::now() + CLOSING,
+        };
+        let arrived = timeout_at(until, self.arrive()).await.ok();
+        if arrived.is_none() && !(killed && wait == Wait::End) {
+            self.wire.note(What::TimedOut(wait));
+        }
+        arrived
     }
 
     /// Holds if the next thing that comes is this frame, or the message that
@@ -275,7 +482,7 @@ impl Peer {
         loop {
             let frame = match self.decoder.next_frame() {
                 Ok(frame) => frame,
-                Err(violation) => return Err(self.illegal(&violation)),
+                Err(violation) => return Err(self.illegal(violation)),
             };
             if let Some(frame) = frame {
                 if let Some(incoming) = self.take(frame).await? {
@@ -285,6 +492,7 @@ impl Peer {
             }
             self.received.clear();
             if let Some(end) = self.wire.read(&mut self.received).await {
+                self.ended = true;
                 return Ok(Incoming::End(end));
             }
             self.decoder.push(&self.received);
@@ -303,18 +511,18 @@ impl Peer {
             .header(&header)
             .and_then(|()| self.rules.payload(&frame.payload))
             .and_then(|()| self.rules.end(&header))
-            .map_err(|violation| self.illegal(&violation))?;
+            .map_err(|violation| self.illegal(violation))?;
         match frame.opcode {
             Opcode::PING => {
                 self.send(Frame::pong(frame.payload)).await?;
                 return Ok(None);
             }
-            Opcode::CLOSE if !self.close_sent => {
-                let reply = Frame::new(
-                    Opcode::CLOSE,
-                    frame.payload.slice(..frame.payload.len().min(2)),
-                );
-                self.send(reply).await?;
+            Opcode::CLOSE => {
+                self.close_received = true;
+                if !self.close_sent {
+                    let reply = Frame::close(StatusCode::NORMAL_CLOSURE, "");
+                    self.send(reply).await?;
+                }
             }
             _ => {}
         }
@@ -343,7 +551,10 @@ impl Peer {
         }))
     }
 
-    fn illegal(&self, violation: &rfc6455::Violation) -> Finding {
-        Finding::violation("frames that a server may send", violation)
+    fn illegal(&mut self, violation: rfc6455::Violation) -> Finding {
+        let finding =
+            Finding::violation("frames that a server may send", &violation);
+        self.illegal = Some(violation);
+        finding
     }
 }

@@ -54,12 +54,29 @@ pub enum What {
     SentOctets(Bytes),
     /// Octets came that are neither a head nor a frame.
     ReceivedOctets(Bytes),
+    /// The opening handshake has succeeded.
+    Opened,
+    /// The case has come to this point and the connection was still open.
+    Mark(char),
     /// The server did not take what we sent.
     SendFailed,
+    /// We have waited for this in vain.
+    TimedOut(Wait),
     /// The server ended its side.
     Ended(End),
     /// We ended the connection.
     WeEnded,
+}
+
+/// Something of a server's that we wait for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Wait {
+    /// What the case expects.
+    Answer,
+    /// The Close that answers ours.
+    Close,
+    /// The end of TCP after both Closes.
+    End,
 }
 
 /// How a server ended its side of the connection.
@@ -141,9 +158,14 @@ impl Record {
                 What::ReceivedFrame(frame) => ('<', frame.line(true)),
                 What::SentOctets(octets) => ('>', preview(octets)),
                 What::ReceivedOctets(octets) => ('<', preview(octets)),
+                What::Opened => continue,
+                What::Mark(_) => {
+                    ('!', "the connection is still open".to_owned())
+                }
                 What::SendFailed => {
                     ('!', "the server no longer takes what is sent".into())
                 }
+                What::TimedOut(wait) => ('!', wait.to_string()),
                 What::Ended(end) => ('<', end.to_string()),
                 What::WeEnded => ('>', End::Fin.to_string()),
             };
@@ -162,6 +184,16 @@ pub(crate) fn note(record: &SharedRecord, what: What) {
         .lock()
         .unwrap_or_else(PoisonError::into_inner)
         .push(what);
+}
+
+impl fmt::Display for Wait {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Answer => "no answer",
+            Self::Close => "no Close in answer to ours",
+            Self::End => "no end of TCP after both Closes",
+        })
+    }
 }
 
 impl fmt::Display for End {

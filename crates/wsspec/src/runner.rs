@@ -7,11 +7,12 @@ use rfc6455::Frame;
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
-use crate::case::{Case, Run};
+use crate::autobahn::{self, Words};
+use crate::case::{Case, Judging, Run};
 use crate::dialer::{Dialer, Reply};
 use crate::endpoint::Endpoint;
-use crate::peer::Incoming;
-use crate::record::SharedRecord;
+use crate::peer::{Incoming, Peer};
+use crate::record::{Record, SharedRecord};
 use crate::verdict::{Finding, Outcome, Verdict};
 use crate::wire::Setting;
 
@@ -45,6 +46,8 @@ pub struct Judged {
     pub note: Option<String>,
     /// Threads about it, where it is known.
     pub upstream: Vec<String>,
+    /// Autobahn's words, where the case carries one of Autobahn's.
+    pub words: Option<Words>,
     /// One record per connection, in the order of opening.
     pub records: Vec<SharedRecord>,
     /// How long the case took.
@@ -199,6 +202,7 @@ async fn judge(case: &'static Case, setting: Setting) -> Judged {
         finding: verdict.err(),
         note: None,
         upstream: Vec::new(),
+        words: words(case, &records),
         records,
         duration: begun.elapsed(),
     }
@@ -208,8 +212,41 @@ async fn verdict(case: &'static Case, setting: Setting) -> Verdict {
     let mut dialer = Dialer::new(setting, seed(case.id));
     match case.run {
         Run::Dialer(run) => run(&mut dialer).await,
-        Run::Peer(run) => run(&mut dialer.open().await?).await,
+        Run::Peer(run) => match case.autobahn {
+            None => run(&mut dialer.open().await?).await,
+            Some(id) => verdict_and_words(&mut dialer, run, id).await,
+        },
     }
+}
+
+/// Runs a case that Autobahn has, too, to the end of its connection: Autobahn
+/// also has a word for that.
+async fn verdict_and_words(
+    dialer: &mut Dialer,
+    run: fn(&mut Peer) -> Judging<'_>,
+    id: &str,
+) -> Verdict {
+    let mut peer = dialer.open_as_autobahn().await?;
+    let timer = autobahn::timer(id);
+    if dialer.endpoint().autobahn_timers {
+        peer.set_timer(timer);
+    }
+    let verdict = run(&mut peer).await;
+    let tester_closes =
+        peer.with_record(|record| autobahn::tester_closes(id, record));
+    peer.conclude(timer, verdict, tester_closes).await
+}
+
+/// Autobahn's words for a case that carries one of Autobahn's; a connection
+/// that never opened has some, too.
+fn words(case: &Case, records: &[SharedRecord]) -> Option<Words> {
+    let id = case.autobahn?;
+    let never_opened = Record::shared();
+    let record = records.first().unwrap_or(&never_opened);
+    let record = record
+        .lock()
+        .unwrap_or_else(PoisonError::into_inner);
+    Some(autobahn::judge(id, &record))
 }
 
 /// A case that panicked: ours is the fault, and the other cases go on.
@@ -220,6 +257,7 @@ fn broken(case: &'static Case) -> Judged {
         finding: None,
         note: Some("the case itself failed; please report it".to_owned()),
         upstream: Vec::new(),
+        words: None,
         records: Vec::new(),
         duration: Duration::ZERO,
     }

@@ -6,9 +6,13 @@
 mod reference;
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 use std::time::Duration;
 
 use reference::{Defect, Reference};
+use tokio::sync::Semaphore;
+use tokio::task::JoinSet;
+use wsspec::case::Case;
 use wsspec::known::matches;
 use wsspec::report::Explained;
 use wsspec::{Endpoint, Judged, Level, Outcome, Runner, cases};
@@ -41,14 +45,16 @@ async fn every_case_passes_on_the_reference() {
 async fn each_mutant_fails_exactly_the_cases_that_it_lists() {
     let mut failed_by_any = BTreeSet::new();
     let mut wrong = String::new();
-    for (defect, listed) in CATALOGUE {
-        let judged = judge(Some(*defect)).await;
+    for (defect, listed, judged) in judge_catalogue().await {
         for judged in &judged {
             let id = judged.case.id;
             let fails =
                 !matches!(judged.outcome, Outcome::Pass | Outcome::Info);
-            let should = is_listed(listed, id);
-            if fails {
+            // Whoever overlooks something here reads whole frames first.
+            let late = defect.overlooks() && matches(INSIDE_A_FRAME, id);
+            let should = is_listed(listed, judged.case) || late;
+            // Whatever is blocked has failed nothing.
+            if matches!(judged.outcome, Outcome::Fail | Outcome::NonStrict) {
                 failed_by_any.insert(id);
             }
             if fails && !should {
@@ -60,7 +66,7 @@ async fn each_mutant_fails_exactly_the_cases_that_it_lists() {
             }
         }
         for pattern in listed.iter().map(|it| it.trim_start_matches('!')) {
-            if !cases::all().any(|case| matches(pattern, case.id)) {
+            if !cases::all().any(|case| names(pattern, case)) {
                 wrong +=
                     &format!("\n{defect:?} lists {pattern}: no such case\n");
             }
@@ -74,6 +80,24 @@ async fn each_mutant_fails_exactly_the_cases_that_it_lists() {
     assert!(wrong.is_empty(), "{wrong}");
 }
 
+/// Several mutants at a time: most of the time a run waits for what a
+/// violator does not do.
+async fn judge_catalogue() -> Vec<(Defect, &'static [&'static str], Vec<Judged>)>
+{
+    let at_a_time = Arc::new(Semaphore::new(6));
+    let mut running = JoinSet::new();
+    for (defect, listed) in CATALOGUE {
+        let at_a_time = Arc::clone(&at_a_time);
+        running.spawn(async move {
+            let _permit = at_a_time.acquire_owned().await;
+            (*defect, *listed, judge(Some(*defect)).await)
+        });
+    }
+    let mut judged = running.join_all().await;
+    judged.sort_by_key(|(defect, ..)| *defect);
+    judged
+}
+
 #[test]
 fn every_defect_is_in_the_catalogue_once() {
     let listed: Vec<_> = CATALOGUE
@@ -83,15 +107,28 @@ fn every_defect_is_in_the_catalogue_once() {
     assert_eq!(listed, Defect::ALL, "in the order of their definition");
 }
 
+const INSIDE_A_FRAME: &str = "6455/8.1/invalid-text-fails-early/frame*";
+
 /// The last pattern that matches decides; `!` takes away.
-fn is_listed(patterns: &[&str], id: &str) -> bool {
+fn is_listed(patterns: &[&str], case: &Case) -> bool {
     patterns.iter().fold(false, |listed, pattern| {
         match pattern.strip_prefix('!') {
-            Some(pattern) => listed && !matches(pattern, id),
-            None => listed || matches(pattern, id),
+            Some(pattern) => listed && !names(pattern, case),
+            None => listed || names(pattern, case),
         }
     })
 }
+
+/// Whether a pattern is one for the id, or stands for every case that opens
+/// the connection as Autobahn does.
+fn names(pattern: &str, case: &Case) -> bool {
+    match pattern {
+        AUTOBAHN => case.autobahn.is_some(),
+        pattern => matches(pattern, case.id),
+    }
+}
+
+const AUTOBAHN: &str = "(carries a case of Autobahn's)";
 
 /// Each defect with the cases that it fails.
 const CATALOGUE: &[(Defect, &[&str])] = &[
@@ -108,7 +145,7 @@ const CATALOGUE: &[(Defect, &[&str])] = &[
     (Defect::HostNotChecked, &["6455/4.2.1/host-is-present/*"]),
     (
         Defect::UpgradeWithCase,
-        &["6455/4.2.1/upgrade-in-any-case/*"],
+        &["6455/4.2.1/upgrade-in-any-case/*", AUTOBAHN],
     ),
     (
         Defect::UpgradeSubstring,
@@ -172,11 +209,14 @@ const CATALOGUE: &[(Defect, &[&str])] = &[
     (
         Defect::VersionNotChecked,
         &[
-            "6455/4.2.1/version-is-13/*",
-            "!6455/4.2.1/version-is-13/0",
-            "!6455/4.2.1/version-is-13/7",
-            "!6455/4.2.1/version-is-13/8",
-            "!6455/4.2.1/version-is-13/12",
+            "6455/4.2.1/version-is-13/14",
+            "6455/4.2.1/version-is-13/255",
+            "6455/4.2.1/version-is-13/269",
+            "6455/4.2.1/version-is-13/fraction",
+            "6455/4.2.1/version-is-13/leading-zero",
+            "6455/4.2.1/version-is-13/list",
+            "6455/4.2.1/version-is-13/missing",
+            "6455/4.2.1/version-is-13/text",
         ],
     ),
     (
@@ -199,8 +239,9 @@ const CATALOGUE: &[(Defect, &[&str])] = &[
     (
         Defect::FieldOrderMatters,
         &[
-            "6455/4.2.1/fields-in-any-form/*",
-            "!6455/4.2.1/fields-in-any-form/unknown",
+            "6455/4.2.1/fields-in-any-form/lower-case",
+            "6455/4.2.1/fields-in-any-form/other-order",
+            "6455/4.2.1/fields-in-any-form/upper-case",
         ],
     ),
     (
@@ -214,7 +255,7 @@ const CATALOGUE: &[(Defect, &[&str])] = &[
         Defect::FewFields,
         &["6455/4.2.1/fields-in-any-form/unknown"],
     ),
-    // Answering it. Without a right 101 hardly any case can begin.
+    // Answering it.
     (
         Defect::Status200,
         &[
@@ -226,44 +267,84 @@ const CATALOGUE: &[(Defect, &[&str])] = &[
     (
         Defect::Answers10,
         &[
-            "6455/*",
-            "!6455/4.2.2/*",
-            "6455/4.2.2/status-is-101",
-            "6455/4.2.2/frames-behind-the-request/*",
+            "6455/8.1/*",
+            "6455/5.2/*",
+            "6455/4.2.1/*",
+            "6455/5.4/*",
+            "6455/7.4/*",
+            "6455/5.5.1/*",
+            "6455/7.1.7/*",
+            "6455/5.5.2/*",
+            "6455/5.1/client-frames-are-masked/*",
+            "6455/5.3/*",
+            "6455/5.5.3/*",
+            "6455/5.5/*",
             "6455/4.2.2/refusal-lists-the-version/*",
+            "6455/4.2.2/frames-behind-the-request/*",
+            "6455/4.2.2/status-is-101",
             "6455/4.2.2/unknown-resource-is-refused",
         ],
     ),
     (
         Defect::AnswerLacksUpgrade,
         &[
-            "6455/*",
-            "!6455/4.2.2/*",
-            "6455/4.2.2/upgrade-is-websocket",
-            "6455/4.2.2/frames-behind-the-request/*",
+            "6455/8.1/*",
+            "6455/5.2/*",
+            "6455/4.2.1/*",
+            "6455/5.4/*",
+            "6455/7.4/*",
+            "6455/5.5.1/*",
+            "6455/7.1.7/*",
+            "6455/5.5.2/*",
+            "6455/5.1/client-frames-are-masked/*",
+            "6455/5.3/*",
+            "6455/5.5.3/*",
+            "6455/5.5/*",
             "6455/4.2.2/refusal-lists-the-version/*",
+            "6455/4.2.2/frames-behind-the-request/*",
             "6455/4.2.2/unknown-resource-is-refused",
+            "6455/4.2.2/upgrade-is-websocket",
         ],
     ),
     (
         Defect::AnswerLacksConnection,
         &[
-            "6455/*",
-            "!6455/4.2.2/*",
-            "6455/4.2.2/connection-has-upgrade",
-            "6455/4.2.2/frames-behind-the-request/*",
+            "6455/8.1/*",
+            "6455/5.2/*",
+            "6455/4.2.1/*",
+            "6455/5.4/*",
+            "6455/7.4/*",
+            "6455/5.5.1/*",
+            "6455/7.1.7/*",
+            "6455/5.5.2/*",
+            "6455/5.1/client-frames-are-masked/*",
+            "6455/5.3/*",
+            "6455/5.5.3/*",
+            "6455/5.5/*",
             "6455/4.2.2/refusal-lists-the-version/*",
+            "6455/4.2.2/frames-behind-the-request/*",
+            "6455/4.2.2/connection-has-upgrade",
             "6455/4.2.2/unknown-resource-is-refused",
         ],
     ),
     (
         Defect::WrongAccept,
         &[
-            "6455/*",
-            "!6455/4.2.2/*",
+            "6455/8.1/*",
+            "6455/5.2/*",
+            "6455/4.2.1/*",
+            "6455/5.4/*",
+            "6455/7.4/*",
+            "6455/5.5.1/*",
+            "6455/7.1.7/*",
+            "6455/5.5.2/*",
+            "6455/5.1/client-frames-are-masked/*",
+            "6455/5.3/*",
+            "6455/5.5.3/*",
+            "6455/5.5/*",
             "6455/4.2.2/accept-belongs-to-the-key/*",
-            "6455/4.2.2/frames-behind-the-request/*",
             "6455/4.2.2/refusal-lists-the-version/*",
+            "6455/4.2.2/frames-behind-the-request/*",
             "6455/4.2.2/unknown-resource-is-refused",
         ],
     ),
@@ -299,11 +380,11 @@ const CATALOGUE: &[(Defect, &[&str])] = &[
     (
         Defect::RefusalIs200,
         &[
-            "6455/4.2.1/method-is-get/*",
-            "!6455/4.2.1/method-is-get/options",
-            "6455/4.2.1/host-is-present/*",
-            "6455/4.2.1/key-is-16-octets/*",
             "6455/4.2.1/version-is-13/*",
+            "6455/4.2.1/key-is-16-octets/*",
+            "6455/4.2.1/method-is-get/*",
+            "6455/4.2.1/host-is-present/*",
+            "!6455/4.2.1/method-is-get/options",
         ],
     ),
     (
@@ -316,25 +397,278 @@ const CATALOGUE: &[(Defect, &[&str])] = &[
     ),
     (Defect::NoAllow, &["6455/4.2.2/405-has-allow"]),
     (Defect::NoUpgradeIn426, &["6455/4.2.2/426-has-upgrade"]),
+    // Framing.
+    (
+        Defect::UnmaskedAccepted,
+        &["6455/5.1/client-frames-are-masked/*"],
+    ),
+    (
+        Defect::ReservedBitsIgnored,
+        &[
+            "6455/5.2/reserved-bits-fail/*",
+            "!6455/5.2/reserved-bits-fail/close-rsv123",
+        ],
+    ),
+    (
+        Defect::ReservedBitsInControlIgnored,
+        &[
+            "6455/5.2/reserved-bits-fail/p*",
+            "6455/5.2/reserved-bits-fail/close-rsv1",
+        ],
+    ),
+    (
+        Defect::ReservedOpcodeIgnored,
+        &[
+            "6455/5.2/reserved-opcode-fails/*",
+            "6455/7.1.7/*/reserved-opcode",
+        ],
+    ),
+    (
+        Defect::ReservedDataIsText,
+        &[
+            "6455/5.2/reserved-opcode-fails/*",
+            "6455/7.1.7/*/reserved-opcode",
+            "!6455/5.2/reserved-opcode-fails/unfinished-3",
+            "!6455/5.2/reserved-opcode-fails/unfinished-4",
+            "!6455/5.2/reserved-opcode-fails/unfinished-5",
+            "!6455/5.2/reserved-opcode-fails/unfinished-6",
+            "!6455/5.2/reserved-opcode-fails/unfinished-7",
+        ],
+    ),
+    (
+        Defect::LongerLengthAccepted,
+        &["6455/5.2/longer-length-form-fails/*"],
+    ),
+    (
+        Defect::AnyLengthAwaited,
+        &["6455/5.2/length-top-bit-fails/*"],
+    ),
+    (
+        Defect::MasksItsFrames,
+        &[
+            "6455/8.1/*",
+            "6455/5.2/*",
+            "6455/5.4/*",
+            "6455/7.4/*",
+            "6455/5.5.1/*",
+            "6455/7.1.7/*",
+            "6455/4.2.1/*-any-*",
+            "6455/5.5.2/*",
+            "6455/5.1/client-frames-are-masked/*",
+            "6455/5.3/*",
+            "6455/5.5.3/*",
+            "6455/5.5/*",
+            "6455/4.2.1/connection-is-a-list/*",
+            "6455/4.2.2/frames-behind-the-request/*",
+            "6455/4.2.1/connection-on-two-lines",
+            "6455/4.2.1/upgrade-is-a-list",
+        ],
+    ),
+    (
+        Defect::LongLengths,
+        &[
+            "6455/8.1/*",
+            "6455/5.2/*",
+            "6455/5.4/*",
+            "6455/7.4/*",
+            "6455/5.5.1/*",
+            "6455/7.1.7/*",
+            "6455/4.2.1/*-any-*",
+            "6455/5.5.2/*",
+            "6455/5.1/client-frames-are-masked/*",
+            "6455/5.3/*",
+            "6455/5.5.3/*",
+            "6455/5.5/*",
+            "6455/4.2.1/connection-is-a-list/*",
+            "6455/4.2.2/frames-behind-the-request/*",
+            "!6455/5.2/any-length-is-echoed/binary-65536",
+            "!6455/5.2/any-length-is-echoed/binary-65536-in-pieces",
+            "!6455/5.2/any-length-is-echoed/text-65536",
+            "!6455/5.2/any-length-is-echoed/text-65536-in-pieces",
+            "!6455/5.4/fragments-are-joined/of-1300-octets",
+            "6455/4.2.1/connection-on-two-lines",
+            "6455/4.2.1/upgrade-is-a-list",
+        ],
+    ),
+    (
+        Defect::Greets,
+        &[
+            "6455/8.1/*",
+            "6455/5.2/*",
+            "6455/5.4/*",
+            "6455/7.4/*",
+            "6455/5.5.1/*",
+            "6455/7.1.7/*",
+            "6455/4.2.1/*-any-*",
+            "6455/5.5.2/*",
+            "6455/5.1/client-frames-are-masked/*",
+            "6455/5.3/*",
+            "6455/5.5.3/*",
+            "6455/5.5/*",
+            "6455/4.2.1/connection-is-a-list/*",
+            "6455/4.2.2/frames-behind-the-request/*",
+            "!6455/5.5.1/messages-before-a-close",
+            "6455/4.2.1/connection-on-two-lines",
+            "6455/4.2.1/upgrade-is-a-list",
+        ],
+    ),
+    // Echoing.
+    (
+        Defect::TextAsBinary,
+        &[
+            "6455/8.1/text-is-echoed/*",
+            "6455/4.2.1/*-any-*",
+            "6455/5.2/any-length-is-echoed/text-*",
+            "6455/5.4/fragments-are-joined/*",
+            "6455/5.4/control-between-fragments/*ping*",
+            "6455/4.2.1/connection-is-a-list/*",
+            "6455/4.2.2/frames-behind-the-request/*",
+            "!6455/5.4/fragments-are-joined/binary",
+            "!6455/8.1/text-is-echoed/not-utf8-as-binary",
+            "6455/4.2.1/connection-on-two-lines",
+            "6455/4.2.1/upgrade-is-a-list",
+            "6455/5.2/reserved-bits-fail/text-rsv1",
+            "6455/5.2/reserved-bits-fail/text-rsv2",
+            "6455/5.2/reserved-bits-fail/text-rsv23",
+            "6455/5.2/reserved-opcode-fails/5",
+            "6455/5.2/reserved-opcode-fails/6",
+            "6455/5.2/reserved-opcode-fails/7",
+            "6455/5.2/reserved-opcode-fails/d",
+            "6455/5.2/reserved-opcode-fails/e",
+            "6455/5.2/reserved-opcode-fails/f",
+            "6455/5.4/continuation-needs-a-start/after-a-message",
+            "6455/5.4/continuation-needs-a-start/after-a-whole-message",
+            "6455/5.4/control-between-fragments/pong",
+            "6455/5.4/fragments-may-be-empty/all",
+            "6455/5.4/fragments-may-be-empty/first",
+            "6455/5.4/fragments-may-be-empty/first-and-last",
+            "6455/5.5.1/close-is-answered/after-a-message",
+            "6455/5.5.3/pong-needs-no-answer/then-text",
+        ],
+    ),
+    (
+        Defect::BinaryAsText,
+        &[
+            "6455/5.2/any-length-is-echoed/binary-*",
+            "6455/5.3/*",
+            "6455/5.4/fragments-are-joined/alternating",
+            "6455/5.4/fragments-are-joined/binary",
+            "6455/5.4/fragments-may-be-empty/last",
+            "6455/8.1/text-is-echoed/not-utf8-as-binary",
+        ],
+    ),
+    (
+        Defect::WrongOctets,
+        &[
+            "6455/8.1/text-is-echoed/*",
+            "6455/5.2/any-length-is-echoed/*",
+            "6455/4.2.1/*-any-*",
+            "6455/5.4/fragments-are-joined/*",
+            "6455/5.4/control-between-fragments/*ping*",
+            "6455/5.3/*",
+            "6455/4.2.1/connection-is-a-list/*",
+            "6455/4.2.2/frames-behind-the-request/*",
+            "!6455/5.2/any-length-is-echoed/binary-0",
+            "!6455/5.2/any-length-is-echoed/text-0",
+            "!6455/8.1/text-is-echoed/empty",
+            "6455/4.2.1/connection-on-two-lines",
+            "6455/4.2.1/upgrade-is-a-list",
+            "6455/5.2/reserved-bits-fail/text-rsv1",
+            "6455/5.2/reserved-bits-fail/text-rsv2",
+            "6455/5.2/reserved-bits-fail/text-rsv23",
+            "6455/5.2/reserved-opcode-fails/5",
+            "6455/5.2/reserved-opcode-fails/6",
+            "6455/5.2/reserved-opcode-fails/7",
+            "6455/5.2/reserved-opcode-fails/d",
+            "6455/5.2/reserved-opcode-fails/e",
+            "6455/5.2/reserved-opcode-fails/f",
+            "6455/5.4/continuation-needs-a-start/after-a-message",
+            "6455/5.4/continuation-needs-a-start/after-a-whole-message",
+            "6455/5.4/control-between-fragments/pong",
+            "6455/5.4/fragments-may-be-empty/first",
+            "6455/5.4/fragments-may-be-empty/first-and-last",
+            "6455/5.4/fragments-may-be-empty/last",
+            "6455/5.5.1/close-is-answered/after-a-message",
+            "6455/5.5.3/pong-needs-no-answer/then-text",
+        ],
+    ),
+    (
+        Defect::EchoCut,
+        &[
+            "6455/5.2/any-length-is-echoed/*-65536*",
+            "6455/5.4/fragments-are-joined/of-1300-octets",
+        ],
+    ),
+    (
+        Defect::EmptyNotEchoed,
+        &[
+            "6455/5.3/any-key-is-a-key/*",
+            "6455/5.2/any-length-is-echoed/*-0",
+            "6455/5.4/fragments-may-be-empty/all",
+            "6455/8.1/text-is-echoed/empty",
+        ],
+    ),
+    (
+        Defect::EchoedTwice,
+        &[
+            "6455/8.1/text-is-echoed/*",
+            "6455/5.2/any-length-is-echoed/*",
+            "6455/5.4/control-between-fragments/*ping*",
+            "6455/5.3/any-key-is-a-key/*",
+            "!6455/8.1/text-is-echoed/not-utf8-as-binary",
+            "6455/5.2/reserved-bits-fail/text-rsv1",
+            "6455/5.2/reserved-bits-fail/text-rsv2",
+            "6455/5.2/reserved-bits-fail/text-rsv23",
+            "6455/5.2/reserved-opcode-fails/5",
+            "6455/5.2/reserved-opcode-fails/6",
+            "6455/5.2/reserved-opcode-fails/7",
+            "6455/5.2/reserved-opcode-fails/d",
+            "6455/5.2/reserved-opcode-fails/e",
+            "6455/5.2/reserved-opcode-fails/f",
+            "6455/5.4/continuation-needs-a-start/after-a-message",
+            "6455/5.4/continuation-needs-a-start/after-a-whole-message",
+            "6455/5.4/fragments-are-joined/alternating",
+            "6455/5.4/fragments-are-joined/of-1300-octets",
+            "6455/5.4/fragments-are-joined/two",
+            "6455/5.4/fragments-are-joined/two-apart",
+            "6455/5.4/fragments-are-joined/two-octet-by-octet",
+            "6455/5.4/fragments-may-be-empty/all",
+            "6455/5.4/fragments-may-be-empty/first-and-last",
+            "6455/5.5.1/close-is-answered/after-a-message",
+        ],
+    ),
     // Fragmentation.
     (
         Defect::FragmentsEchoedAlone,
         &[
             "6455/5.4/fragments-are-joined/*",
             "6455/5.4/control-between-fragments/*",
+            "6455/5.4/messages-do-not-interleave/*",
+            "6455/8.1/text-is-echoed/cut-*",
+            "6455/5.1/client-frames-are-masked/continuation",
+            "6455/5.2/reserved-bits-fail/continuation-rsv1",
+            "6455/5.4/continuation-needs-a-start/after-a-message",
+            "6455/5.4/fragments-may-be-empty/all",
             "6455/5.4/fragments-may-be-empty/first",
             "6455/5.4/fragments-may-be-empty/first-and-last",
-            "6455/5.4/messages-do-not-interleave/*",
-            "6455/5.4/continuation-needs-a-start/after-a-message",
             "6455/7.1.7/close-frame-before-failing/interleaved",
+            "6455/8.1/invalid-text-fails-early/fragment",
+            "6455/8.1/invalid-text-fails-early/fragment-inside-a-character",
+            "6455/8.1/invalid-text-fails/surrogate-cut-everywhere",
         ],
     ),
     (
         Defect::FrameInOneSegment,
         &[
-            "*octet-by-octet",
-            "!6455/4.2.2/*",
-            "!6455/5.4/continuation-needs-a-start/*",
+            "6455/5.2/any-length-is-echoed/*-6553*",
+            "6455/5.3/any-cut-is-unmasked",
+            "6455/5.4/control-between-fragments/ping-octet-by-octet",
+            "6455/5.4/fragments-are-joined/of-1300-octets",
+            "6455/5.4/fragments-are-joined/two-octet-by-octet",
+            "6455/5.5.2/ping-is-answered/octet-by-octet",
+            "6455/5.5.2/ping-is-answered/ten-octet-by-octet",
+            "6455/8.1/invalid-text-fails-early/frame",
+            "6455/8.1/invalid-text-fails-early/frame-inside-a-character",
         ],
     ),
     (
@@ -351,13 +685,18 @@ const CATALOGUE: &[(Defect, &[&str])] = &[
     ),
     (
         Defect::EmptyFragmentIsError,
-        &["6455/5.4/fragments-may-be-empty/*"],
+        &[
+            "6455/5.4/fragments-may-be-empty/*",
+            "6455/8.1/text-is-echoed/cut-everywhere-*",
+        ],
     ),
     (
         Defect::EmptyLastFragmentIgnored,
         &[
-            "6455/5.4/fragments-may-be-empty/*",
-            "!6455/5.4/fragments-may-be-empty/first",
+            "6455/8.1/text-is-echoed/cut-everywhere-*",
+            "6455/5.4/fragments-may-be-empty/all",
+            "6455/5.4/fragments-may-be-empty/first-and-last",
+            "6455/5.4/fragments-may-be-empty/last",
         ],
     ),
     (
@@ -390,22 +729,23 @@ const CATALOGUE: &[(Defect, &[&str])] = &[
         Defect::Interleaving,
         &[
             "6455/5.4/messages-do-not-interleave/*",
-            "6455/7.1.7/*/interleaved",
+            "6455/7.1.7/close-frame-before-failing/interleaved",
         ],
     ),
     (
         Defect::InterleavingOfTypes,
         &[
-            "6455/5.4/messages-do-not-interleave/*-in-*",
-            "!6455/5.4/messages-do-not-interleave/text-in-text",
+            "6455/5.4/messages-do-not-interleave/binary-in-text",
+            "6455/5.4/messages-do-not-interleave/text-in-binary",
         ],
     ),
     (
         Defect::ControlFinIgnored,
         &[
-            "6455/5.4/control-is-not-fragmented/*",
-            "!6455/5.4/control-is-not-fragmented/pong",
             "6455/7.1.7/*/fragmented-*",
+            "6455/5.4/control-is-not-fragmented/close",
+            "6455/5.4/control-is-not-fragmented/ping",
+            "6455/5.4/control-is-not-fragmented/pong-alone",
         ],
     ),
     (
@@ -416,10 +756,7 @@ const CATALOGUE: &[(Defect, &[&str])] = &[
         ],
     ),
     // Control frames.
-    (
-        Defect::LongControl,
-        &["6455/5.5/control-is-short/*", "6455/7.1.7/*/long-*"],
-    ),
+    (Defect::LongControl, &["6455/5.5/*", "6455/7.1.7/*/long-*"]),
     (
         Defect::LongControl64Bits,
         &["6455/5.5/control-is-short/ping-65536"],
@@ -428,7 +765,10 @@ const CATALOGUE: &[(Defect, &[&str])] = &[
         Defect::CloseNotAnswered,
         &[
             "6455/5.5.1/*",
+            "6455/7.4/valid-code-is-answered/*",
+            "6455/7.4/later-code-is-answered/*",
             "!6455/5.5.1/close-body-has-a-code",
+            "!6455/5.5.1/messages-before-a-close",
             "!6455/5.5.1/reason-is-utf8",
             "6455/5.4/control-between-fragments/close",
             "6455/5.5.3/pong-needs-no-answer/empty",
@@ -439,7 +779,8 @@ const CATALOGUE: &[(Defect, &[&str])] = &[
         Defect::CloseWithReasonNotAnswered,
         &[
             "6455/5.5.1/answer-repeats-the-code/*",
-            "6455/5.5.1/close-is-answered/*reason",
+            "6455/5.5.1/close-is-answered/longest-reason",
+            "6455/5.5.1/close-is-answered/reason",
         ],
     ),
     (
@@ -467,9 +808,9 @@ const CATALOGUE: &[(Defect, &[&str])] = &[
     (
         Defect::TcpStaysOpen,
         &[
-            "6455/5.5.1/tcp-ends-after-both-closes",
             "6455/5.5.1/nothing-counts-after-close/*",
             "6455/5.4/control-between-fragments/close",
+            "6455/5.5.1/tcp-ends-after-both-closes",
         ],
     ),
     (
@@ -484,21 +825,42 @@ const CATALOGUE: &[(Defect, &[&str])] = &[
         Defect::TextAfterCloseEchoed,
         &["6455/5.5.1/nothing-counts-after-close/text"],
     ),
+    (Defect::AnyCloseCode, &["6455/7.4/invalid-code-fails/*"]),
     (
-        Defect::OneOctetClose,
+        Defect::CloseCodesFrom3000,
         &[
-            "6455/5.5.1/close-body-has-a-code",
-            "6455/7.1.7/*/one-octet-close",
+            "6455/7.4/invalid-code-fails/32768",
+            "6455/7.4/invalid-code-fails/5000",
+            "6455/7.4/invalid-code-fails/65535",
         ],
     ),
     (
+        Defect::LaterCloseCodesRefused,
+        &["6455/7.4/later-code-is-answered/*"],
+    ),
+    (
+        Defect::ApplicationCloseCodesRefused,
+        &[
+            "6455/5.5.1/answer-repeats-the-code/4999",
+            "6455/7.4/valid-code-is-answered/4000",
+            "6455/7.4/valid-code-is-answered/4999",
+        ],
+    ),
+    (
+        Defect::OneOctetClose,
+        &["6455/7.1.7/close-frame-before-failing/one-octet-close"],
+    ),
+    (
         Defect::ReasonNotChecked,
-        &["6455/5.5.1/reason-is-utf8", "6455/7.1.7/*/reason-not-utf8"],
+        &[
+            "6455/5.5.1/reason-is-utf8",
+            "6455/7.1.7/close-frame-before-failing/reason-not-utf8",
+        ],
     ),
     (
         Defect::PingNotAnswered,
         &[
-            "6455/5.5.2/ping-is-answered/*",
+            "6455/5.5.2/*",
             "6455/5.4/control-between-fragments/*ping*",
             "6455/5.5.3/pong-needs-no-answer/then-ping",
         ],
@@ -506,9 +868,9 @@ const CATALOGUE: &[(Defect, &[&str])] = &[
     (
         Defect::PongEmpty,
         &[
-            "6455/5.5.2/ping-is-answered/*",
-            "!6455/5.5.2/ping-is-answered/empty",
+            "6455/5.5.2/*",
             "6455/5.4/control-between-fragments/*ping*",
+            "!6455/5.5.2/ping-is-answered/empty",
             "6455/5.5.3/pong-needs-no-answer/then-ping",
         ],
     ),
@@ -539,25 +901,52 @@ const CATALOGUE: &[(Defect, &[&str])] = &[
     (Defect::FirstPingOnly, &["6455/5.5.2/ping-is-answered/ten"]),
     (
         Defect::PongAnswered,
-        &[
-            "6455/5.5.3/pong-needs-no-answer/*",
-            "6455/5.4/control-between-fragments/pong",
-        ],
+        &["6455/5.5.3/*", "6455/5.4/control-between-fragments/pong"],
     ),
     (
         Defect::PongIsError,
-        &[
-            "6455/5.5.3/pong-needs-no-answer/*",
-            "6455/5.4/control-between-fragments/pong",
-        ],
+        &["6455/5.5.3/*", "6455/5.4/control-between-fragments/pong"],
     ),
     (
         Defect::PongWithPayloadIsError,
         &[
-            "6455/5.5.3/pong-needs-no-answer/*",
-            "!6455/5.5.3/pong-needs-no-answer/empty",
             "6455/5.4/control-between-fragments/pong",
+            "6455/5.5.3/pong-needs-no-answer/payload",
+            "6455/5.5.3/pong-needs-no-answer/then-ping",
+            "6455/5.5.3/pong-needs-no-answer/then-text",
         ],
+    ),
+    // Text.
+    (
+        Defect::NotUtf8Echoed,
+        &[
+            "6455/8.1/invalid-text-*",
+            "6455/7.1.7/close-frame-before-failing/not-utf8",
+        ],
+    ),
+    (
+        Defect::Utf8AtMessageEnd,
+        &["6455/8.1/invalid-text-fails-early/*"],
+    ),
+    (
+        Defect::Utf8AtFrameEnd,
+        &[
+            "6455/8.1/invalid-text-fails-early/frame",
+            "6455/8.1/invalid-text-fails-early/frame-inside-a-character",
+        ],
+    ),
+    (
+        Defect::Utf8EachFrameAlone,
+        &[
+            "6455/8.1/text-is-echoed/cut-everywhere-*",
+            "6455/8.1/invalid-text-fails-early/fragment-inside-a-character",
+            "6455/8.1/invalid-text-fails-early/frame",
+            "6455/8.1/invalid-text-fails-early/frame-inside-a-character",
+        ],
+    ),
+    (
+        Defect::NotUtf8Is1002,
+        &["6455/7.1.7/close-frame-before-failing/not-utf8"],
     ),
     // Failing the connection.
     (
@@ -567,7 +956,11 @@ const CATALOGUE: &[(Defect, &[&str])] = &[
     (
         Defect::FailsWith1000,
         &[
+            "6455/7.4/invalid-code-fails/*",
             "6455/7.1.7/close-frame-before-failing/*",
+            "6455/5.1/client-frames-are-masked/close",
+            "6455/5.2/reserved-bits-fail/close-rsv1",
+            "6455/5.2/reserved-bits-fail/close-rsv123",
             "6455/5.4/control-is-not-fragmented/close",
             "6455/5.5.1/close-body-has-a-code",
             "6455/5.5.1/reason-is-utf8",
@@ -581,11 +974,18 @@ const CATALOGUE: &[(Defect, &[&str])] = &[
     (
         Defect::FailsAndStaysOpen,
         &[
+            "6455/8.1/invalid-text-fails/*",
+            "6455/5.2/reserved-opcode-fails/*",
             "6455/7.1.7/*",
+            "6455/7.4/invalid-code-fails/*",
+            "6455/5.2/reserved-bits-fail/*",
             "6455/5.4/continuation-needs-a-start/*",
-            "6455/5.4/control-is-not-fragmented/*",
+            "6455/5.1/client-frames-are-masked/*",
+            "6455/5.2/longer-length-form-fails/*",
             "6455/5.4/messages-do-not-interleave/*",
             "6455/5.5/*",
+            "6455/5.4/control-is-not-fragmented/*",
+            "6455/5.2/length-top-bit-fails/*",
             "6455/5.5.1/close-body-has-a-code",
             "6455/5.5.1/reason-is-utf8",
         ],
@@ -593,17 +993,20 @@ const CATALOGUE: &[(Defect, &[&str])] = &[
     (
         Defect::ProcessesAfterFailing,
         &[
+            "6455/8.1/invalid-text-fails/*",
+            "6455/5.2/reserved-opcode-fails/*",
             "6455/7.1.7/*",
+            "6455/7.4/invalid-code-fails/*",
+            "6455/5.2/reserved-bits-fail/*",
             "6455/5.4/continuation-needs-a-start/*",
-            "6455/5.4/control-is-not-fragmented/*",
+            "6455/5.1/client-frames-are-masked/*",
+            "6455/5.2/longer-length-form-fails/*",
             "6455/5.4/messages-do-not-interleave/*",
             "6455/5.5/*",
+            "6455/5.4/control-is-not-fragmented/*",
+            "!6455/8.1/invalid-text-fails/surrogate-cut-everywhere",
             "6455/5.5.1/close-body-has-a-code",
             "6455/5.5.1/reason-is-utf8",
         ],
-    ),
-    (
-        Defect::ReservedOpcodeIgnored,
-        &["6455/7.1.7/*/reserved-opcode"],
     ),
 ];

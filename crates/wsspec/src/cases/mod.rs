@@ -12,18 +12,37 @@ use crate::verdict::{Finding, Verdict};
 
 mod s4_2_1_reading_the_request;
 mod s4_2_2_answering_the_request;
+mod s5_1_masking;
+mod s5_2_base_framing;
 mod s5_4_fragmentation;
 mod s5_5_control_frames;
 mod s7_1_7_failing_the_connection;
+mod s7_4_status_codes;
+mod s8_1_utf8;
 
 /// Every case, in the order of the RFC.
 pub fn all() -> impl Iterator<Item = &'static Case> {
     [
         s4_2_1_reading_the_request::CASES,
         s4_2_2_answering_the_request::CASES,
+        s5_1_masking::CASES,
+        s5_2_base_framing::CASES,
+        s5_2_base_framing::UNFINISHED,
+        s5_2_base_framing::TEXT_LENGTHS,
+        s5_2_base_framing::BINARY_LENGTHS,
+        s5_2_base_framing::LONGER_FORMS,
         s5_4_fragmentation::CASES,
         s5_5_control_frames::CASES,
         s7_1_7_failing_the_connection::CASES,
+        s7_4_status_codes::CASES,
+        s7_4_status_codes::VALID,
+        s7_4_status_codes::REGISTERED_LATER,
+        s7_4_status_codes::NEVER_SENT,
+        s7_4_status_codes::NOT_ASSIGNED,
+        s7_4_status_codes::OUT_OF_RANGE,
+        s8_1_utf8::CASES,
+        s8_1_utf8::VALID,
+        s8_1_utf8::INVALID,
     ]
     .into_iter()
     .flatten()
@@ -62,6 +81,36 @@ async fn expect_answer_to_1000(peer: &mut Peer) -> Verdict {
         None | Some(StatusCode::NORMAL_CLOSURE) => Ok(()),
         Some(_) => Err(Finding::violation("CLOSE 1000", answer)),
     }
+}
+
+/// Holds unless a failed connection ended like one that was closed in order.
+/// A Close without a code may come with a failure, too; 1000 may not.
+fn not_as_a_close((close, _): &(Option<Incoming>, End)) -> Verdict {
+    match close {
+        Some(close)
+            if close.status_code() == Some(StatusCode::NORMAL_CLOSURE) =>
+        {
+            Err(Finding::violation(
+                "a CLOSE with the code of an error, a CLOSE without a code, \
+                 or no CLOSE",
+                close,
+            ))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Sends frames as they are, which no client may, and a text behind them: a
+/// server that takes no notice will echo it.
+async fn fails_as_is<const N: usize>(
+    peer: &mut Peer,
+    frames: [Frame; N],
+) -> Verdict {
+    for frame in frames {
+        peer.send_as_is(frame).await?;
+    }
+    peer.send(Frame::text("behind it")).await?;
+    until_failed(peer, &[]).await.map(drop)
 }
 
 /// Reads up to the end of the connection; gives back the Close, if one came.

@@ -3,10 +3,12 @@
 
 use rfc6455::{Frame, StatusCode};
 
-use super::{expect_answer_to_1000, fails, fails_after};
+use super::{
+    expect_answer_to_1000, fails, fails_after, not_as_a_close, until_failed,
+};
 use crate::case::cases;
 use crate::peer::{Cut, Peer};
-use crate::verdict::{Finding, Verdict};
+use crate::verdict::Verdict;
 
 cases! { Peer:
     /// Two fragments are one message.
@@ -34,6 +36,9 @@ cases! { Peer:
     /// A hundred fragments in a hundred segments are one message.
     Must "6455/5.4/fragments-are-joined/hundred-apart" ["6455-5.4-02", "6455-5.4-09"]
         => hundred_fragments(Cut::Apart);
+    /// Fragments that a sender makes by length are one message.
+    Must "6455/5.4/fragments-are-joined/of-1300-octets" ["6455-5.4-02", "6455-5.4-05"] autobahn "10.1.1"
+        => fragments_of_1300_octets;
     /// Whole and fragmented messages of both types alternate, and each keeps
     /// its type.
     Must "6455/5.4/fragments-are-joined/alternating" ["6455-6.2-03", "6455-6.2-04", "6455-5.4-07"]
@@ -237,6 +242,21 @@ async fn hundred_fragments(peer: &mut Peer, cut: Cut) -> Verdict {
     peer.expect(Frame::text(message)).await
 }
 
+async fn fragments_of_1300_octets(peer: &mut Peer) -> Verdict {
+    let octets = vec![b'*'; 65536];
+    let parts = octets.chunks(1300).enumerate().map(|(n, part)| {
+        let part = part.to_vec();
+        match (n, part.len()) {
+            (0, _) => Frame::text(part).unfinished(),
+            (_, 1300) => Frame::continuation(part).unfinished(),
+            _ => Frame::continuation(part),
+        }
+    });
+    peer.send_cut(Cut::Together, parts.collect::<Vec<_>>())
+        .await?;
+    peer.expect(Frame::text(octets)).await
+}
+
 async fn messages_alternate(peer: &mut Peer) -> Verdict {
     let whole = [Frame::binary("one"), Frame::text("two")];
     peer.send_cut(
@@ -321,15 +341,5 @@ fn continuation_first(fin: bool) -> [Frame; 6] {
 async fn fragmented_close_fails(peer: &mut Peer) -> Verdict {
     let close = Frame::close(StatusCode::NORMAL_CLOSURE, "").unfinished();
     peer.send(close).await?;
-    let (answer, _) = super::until_failed(peer, &[]).await?;
-    match answer.as_ref().map(|it| (it, it.status_code())) {
-        // 1000 would say that the closing handshake was in order.
-        Some((close, None | Some(StatusCode::NORMAL_CLOSURE))) => {
-            Err(Finding::violation(
-                "a CLOSE with the code of an error, or none at all",
-                close,
-            ))
-        }
-        _ => Ok(()),
-    }
+    not_as_a_close(&until_failed(peer, &[]).await?)
 }

@@ -52,6 +52,9 @@ cases! { Peer:
             [1002],
             [Frame::text("fragment1").unfinished(), Frame::text("fragment2")],
         );
+    /// A Close with 1007 precedes the end after text that is not UTF-8.
+    Should "6455/7.1.7/close-frame-before-failing/not-utf8" ["6455-7.1.7-03", "6455-10.7-03"]
+        => closes_with([1007], [Frame::text(NOT_UTF8)]);
     /// A Close with 1002 precedes the end after a reserved opcode.
     Should "6455/7.1.7/close-frame-before-failing/reserved-opcode" ["6455-7.1.7-03", "6455-10.7-03"]
         => closes_with([1002], [Frame::new(RESERVED_CONTROL, "")]);

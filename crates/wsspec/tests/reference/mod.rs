@@ -7,8 +7,10 @@
 use std::net::SocketAddr;
 
 use rfc6455::handshake::{Refusal, RequestHead, accept, check_request};
+use rfc6455::utf8::Utf8;
 use rfc6455::{
-    Decoder, Frame, LengthForm, Opcode, Rules, Sender, StatusCode, Violation,
+    Decoder, Frame, LengthForm, MaskingKey, Opcode, Rules, Sender, StatusCode,
+    Violation,
 };
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
@@ -123,6 +125,42 @@ defects! {
     /// A 426 lacks Upgrade.
     NoUpgradeIn426,
 
+    // Framing.
+    /// A frame of a client need not be masked.
+    UnmaskedAccepted,
+    /// Reserved bits are not looked at.
+    ReservedBitsIgnored,
+    /// Reserved bits are not looked at in a control frame.
+    ReservedBitsInControlIgnored,
+    /// Reserved opcodes are passed over.
+    ReservedOpcodeIgnored,
+    /// Reserved data opcodes are taken for text.
+    ReservedDataIsText,
+    /// A length may take more octets than it needs.
+    LongerLengthAccepted,
+    /// What a frame announces is waited for, however much it is.
+    AnyLengthAwaited,
+    /// What the server sends is masked.
+    MasksItsFrames,
+    /// The lengths of what the server sends take 64 bits.
+    LongLengths,
+    /// The server says hello before it is asked.
+    Greets,
+
+    // Echoing.
+    /// Text is echoed as binary.
+    TextAsBinary,
+    /// Binary is echoed as text.
+    BinaryAsText,
+    /// An echo has the right type and length and other octets.
+    WrongOctets,
+    /// An echo ends after 65,535 octets.
+    EchoCut,
+    /// An empty message is not echoed.
+    EmptyNotEchoed,
+    /// Every message is echoed twice.
+    EchoedTwice,
+
     // Fragmentation.
     /// Every fragment is echoed as a message.
     FragmentsEchoedAlone,
@@ -180,6 +218,14 @@ defects! {
     PingAfterCloseAnswered,
     /// A message behind a Close is echoed.
     TextAfterCloseEchoed,
+    /// A Close with any code is answered in kind.
+    AnyCloseCode,
+    /// A Close with any code from 3000 up is answered in kind.
+    CloseCodesFrom3000,
+    /// A Close with a code that was registered after the RFC is an error.
+    LaterCloseCodesRefused,
+    /// A Close with a code for applications is an error.
+    ApplicationCloseCodesRefused,
     /// A Close of one octet is taken for an empty one.
     OneOctetClose,
     /// The reason of a Close is not looked at.
@@ -203,6 +249,18 @@ defects! {
     /// A Pong that nobody asked for with a payload is an error.
     PongWithPayloadIsError,
 
+    // Text.
+    /// Text is not looked at.
+    NotUtf8Echoed,
+    /// Text is looked at when the message is complete.
+    Utf8AtMessageEnd,
+    /// Text is looked at when the frame is complete.
+    Utf8AtFrameEnd,
+    /// Each fragment of a text has to be UTF-8 by itself.
+    Utf8EachFrameAlone,
+    /// Text that is not UTF-8 is a protocol error.
+    NotUtf8Is1002,
+
     // Failing the connection.
     /// A failed connection ends without a Close.
     FailsWithoutClose,
@@ -214,8 +272,40 @@ defects! {
     FailsAndStaysOpen,
     /// What comes behind a violation is still processed.
     ProcessesAfterFailing,
-    /// Reserved opcodes are passed over.
-    ReservedOpcodeIgnored,
+}
+
+impl Defect {
+    /// Whether it lets an illegal frame pass, so that frames have to be read
+    /// without the decoder's own judgement.
+    pub(crate) fn overlooks(self) -> bool {
+        matches!(
+            self,
+            Self::StrayContinuationIgnored
+                | Self::StrayContinuationStarts
+                | Self::Interleaving
+                | Self::InterleavingOfTypes
+                | Self::ControlFinIgnored
+                | Self::ControlFragmentsJoined
+                | Self::LongControl
+                | Self::LongControl64Bits
+                | Self::OneOctetClose
+                | Self::ReasonNotChecked
+                | Self::ProcessesAfterFailing
+                | Self::ReservedOpcodeIgnored
+                | Self::UnmaskedAccepted
+                | Self::ReservedBitsIgnored
+                | Self::ReservedBitsInControlIgnored
+                | Self::ReservedDataIsText
+                | Self::LongerLengthAccepted
+                | Self::AnyLengthAwaited
+                | Self::AnyCloseCode
+                | Self::CloseCodesFrom3000
+                | Self::NotUtf8Echoed
+                | Self::Utf8AtMessageEnd
+                | Self::Utf8AtFrameEnd
+                | Self::Utf8EachFrameAlone
+        )
+    }
 }
 
 /// An endpoint that runs until this is dropped.
@@ -263,6 +353,7 @@ struct Connection {
     key_with_blanks: Vec<u8>,
     message: Option<(Opcode, Vec<u8>)>,
     fragments: usize,
+    text: Utf8,
     failed: bool,
     held_back: Vec<Frame>,
     out: Vec<u8>,
@@ -280,11 +371,14 @@ impl Connection {
     fn new(stream: TcpStream, defect: Option<Defect>) -> Self {
         let strict = Decoder::strict(Sender::Client, MOST_OF_MESSAGE);
         let (decoder, rules) = match defect {
-            None => (strict, None),
-            Some(_) => (
-                Decoder::lenient(MOST_OF_MESSAGE),
+            Some(defect) if defect.overlooks() => (
+                Decoder::lenient(match defect {
+                    Defect::AnyLengthAwaited => u64::MAX,
+                    _ => MOST_OF_MESSAGE,
+                }),
                 Some(Rules::new(Sender::Client)),
             ),
+            _ => (strict, None),
         };
         Self {
             stream,
@@ -294,6 +388,7 @@ impl Connection {
             key_with_blanks: Vec::new(),
             message: None,
             fragments: 0,
+            text: Utf8::default(),
             failed: false,
             held_back: Vec::new(),
             out: Vec::new(),
@@ -306,6 +401,9 @@ impl Connection {
 
     async fn serve(mut self) {
         if self.open().await.is_some() {
+            if self.has(Defect::Greets) {
+                self.send(Frame::text("hello"));
+            }
             while self.exchange().await == Some(Goes::On) {}
         }
     }
@@ -407,10 +505,14 @@ impl Connection {
             Some(Defect::EmptyElementIsError) => connection
                 .starts_with(',')
                 .then_some(Refusal::Connection),
-            Some(Defect::FieldOrderMatters) => names
-                .first()
-                .is_some_and(|name| !name.eq_ignore_ascii_case("Host"))
-                .then_some(Refusal::Host),
+            Some(Defect::FieldOrderMatters) => {
+                let at = |name: &str| {
+                    names
+                        .iter()
+                        .position(|it| it.eq_ignore_ascii_case(name))
+                };
+                (at("Host") > at("Upgrade")).then_some(Refusal::Host)
+            }
             Some(Defect::FieldNamesWithCase) => names
                 .iter()
                 .any(|name| {
@@ -647,6 +749,17 @@ impl Connection {
     }
 
     fn answer_frame(&mut self, frame: Frame) -> Goes {
+        let frame = match self.defect {
+            Some(Defect::ReservedDataIsText)
+                if matches!(frame.opcode.bits(), 3..=7) =>
+            {
+                Frame {
+                    opcode: Opcode::TEXT,
+                    ..frame
+                }
+            }
+            _ => frame,
+        };
         match self.legal(&frame) {
             Ok(true) => self.take(frame),
             Ok(false) => Goes::On,
@@ -660,7 +773,43 @@ impl Connection {
         let Some(rules) = &mut self.rules else {
             return Ok(true);
         };
-        let header = frame.header();
+        let mut header = frame.header();
+        let looks_for_itself = matches!(
+            self.defect,
+            Some(
+                Defect::NotUtf8Echoed
+                    | Defect::Utf8AtMessageEnd
+                    | Defect::Utf8AtFrameEnd
+                    | Defect::Utf8EachFrameAlone
+            )
+        );
+        if looks_for_itself && header.opcode == Opcode::TEXT {
+            // For the rules it is binary; `text_is_fine` does the rest.
+            header.opcode = Opcode::BINARY;
+        }
+        match self.defect {
+            Some(Defect::ReservedBitsIgnored) => header.rsv = 0,
+            Some(Defect::ReservedBitsInControlIgnored)
+                if header.opcode.is_control() =>
+            {
+                header.rsv = 0;
+            }
+            Some(Defect::UnmaskedAccepted) => {
+                header
+                    .masking_key
+                    .get_or_insert(MaskingKey([0; 4]));
+            }
+            Some(Defect::LongerLengthAccepted) => {
+                header.length_form =
+                    LengthForm::shortest(header.payload_length);
+            }
+            Some(Defect::ReservedDataIsText)
+                if matches!(header.opcode.bits(), 3..=7) =>
+            {
+                header.opcode = Opcode::TEXT;
+            }
+            _ => {}
+        }
         let verdict = rules
             .header(&header)
             .and_then(|()| rules.payload(&frame.payload))
@@ -689,6 +838,7 @@ impl Connection {
             )
             | (Some(Defect::LongControl), Violation::ControlTooLong(..))
             | (Some(Defect::OneOctetClose), Violation::CloseBodyOneOctet)
+            | (Some(Defect::AnyCloseCode), Violation::CloseCode(_))
             | (Some(Defect::ReasonNotChecked), Violation::ReasonNotUtf8) => {
                 Ok(true)
             }
@@ -696,6 +846,15 @@ impl Connection {
                 Some(Defect::LongControl64Bits),
                 Violation::ControlTooLong(..),
             ) if long == LengthForm::Bits64 => Ok(true),
+            (Some(Defect::CloseCodesFrom3000), Violation::CloseCode(code))
+                if code.0 >= 3000 =>
+            {
+                Ok(true)
+            }
+            (
+                Some(Defect::ReservedDataIsText),
+                Violation::ReservedOpcode(_),
+            ) => Ok(false),
             (
                 Some(Defect::InterleavingOfTypes),
                 Violation::MessageUnfinished(opcode),
@@ -761,6 +920,7 @@ impl Connection {
         }
         if frame.opcode != Opcode::CONTINUATION {
             self.message = None;
+            self.text = Utf8::default();
         }
         let first = match frame.opcode {
             Opcode::CONTINUATION => Opcode::TEXT,
@@ -769,6 +929,9 @@ impl Connection {
         let (opcode, mut payload) =
             self.message.take().unwrap_or((first, Vec::new()));
         payload.extend_from_slice(&frame.payload);
+        if opcode == Opcode::TEXT && !self.text_is_fine(&frame, &payload) {
+            return self.fail(&Violation::TextNotUtf8);
+        }
         let waits_for_more = self.has(Defect::EmptyLastFragmentIgnored)
             && fragment
             && frame.payload.is_empty();
@@ -781,11 +944,47 @@ impl Connection {
             true => Opcode::TEXT,
             false => opcode,
         };
-        self.send(Frame::new(opcode, payload));
+        self.echo(opcode, payload);
         for held_back in std::mem::take(&mut self.held_back) {
             self.send(held_back);
         }
         Goes::On
+    }
+
+    fn echo(&mut self, mut opcode: Opcode, mut payload: Vec<u8>) {
+        match self.defect {
+            Some(Defect::TextAsBinary) if opcode == Opcode::TEXT => {
+                opcode = Opcode::BINARY;
+            }
+            Some(Defect::BinaryAsText) if opcode == Opcode::BINARY => {
+                opcode = Opcode::TEXT;
+            }
+            Some(Defect::WrongOctets) => payload.fill(b'#'),
+            Some(Defect::EchoCut) => payload.truncate(65535),
+            Some(Defect::EmptyNotEchoed) if payload.is_empty() => return,
+            Some(Defect::EchoedTwice) => {
+                self.send(Frame::new(opcode, payload.clone()));
+            }
+            _ => {}
+        }
+        self.send(Frame::new(opcode, payload));
+    }
+
+    /// Looks at a text as the defect does, after each of its frames.
+    fn text_is_fine(&mut self, frame: &Frame, message: &[u8]) -> bool {
+        match self.defect {
+            Some(Defect::Utf8AtMessageEnd) => {
+                !frame.fin || std::str::from_utf8(message).is_ok()
+            }
+            Some(Defect::Utf8AtFrameEnd) => {
+                self.text.push(&frame.payload).is_ok()
+                    && (!frame.fin || self.text.finish().is_ok())
+            }
+            Some(Defect::Utf8EachFrameAlone) => {
+                std::str::from_utf8(&frame.payload).is_ok()
+            }
+            _ => true,
+        }
     }
 
     fn answer_ping(&mut self, ping: Frame) {
@@ -841,6 +1040,14 @@ impl Connection {
         let normal = StatusCode::NORMAL_CLOSURE;
         let plain = Frame::close_without_code();
         let with = |code| Frame::close(code, "");
+        let refused = match self.defect {
+            Some(Defect::LaterCloseCodesRefused) => 1012..=1014,
+            Some(Defect::ApplicationCloseCodesRefused) => 4000..=4999,
+            _ => 1..=0,
+        };
+        if code.is_some_and(|code| refused.contains(&code.0)) {
+            return self.fail(&Violation::CloseBodyOneOctet);
+        }
         let answer = match (self.defect, code) {
             (Some(Defect::CloseInMessageIsError), _)
                 if self.message.is_some() =>
@@ -889,6 +1096,7 @@ impl Connection {
             Some(Defect::FailsWithoutClose) => return Goes::Down,
             Some(Defect::FailsWith1000) => StatusCode::NORMAL_CLOSURE,
             Some(Defect::FailsWith1011) => StatusCode::INTERNAL_ERROR,
+            Some(Defect::NotUtf8Is1002) => StatusCode::PROTOCOL_ERROR,
             _ => violation.status_code(),
         };
         self.send(Frame::close(code, ""));
@@ -896,6 +1104,15 @@ impl Connection {
     }
 
     fn send(&mut self, frame: Frame) {
+        let frame = match self.defect {
+            Some(Defect::MasksItsFrames) => {
+                frame.masked(MaskingKey([1, 2, 3, 4]))
+            }
+            Some(Defect::LongLengths) => {
+                frame.with_length_form(LengthForm::Bits64)
+            }
+            _ => frame,
+        };
         frame.encode(&mut self.out);
     }
 }
