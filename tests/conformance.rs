@@ -52,7 +52,10 @@ fn main() -> ExitCode {
                 all_ran &= selected.len() == cases::all().count();
                 columns.push((label, server, judged));
             }
-            Err(error) => trials.push(not_judged(label, &error)),
+            Err(error) => {
+                all_ran &= !support::is_ours(server);
+                trials.push(not_judged(label, &error));
+            }
         }
     }
     if all_ran && !arguments.list {
@@ -186,7 +189,7 @@ fn not_judged(label: String, error: &TargetError) -> Trial {
 fn generated(columns: &[(String, &Server, Vec<Judged>)]) -> Vec<Trial> {
     let ours: Vec<_> = columns
         .iter()
-        .filter(|(_, server, _)| server.language == "Rust")
+        .filter(|(_, server, _)| support::is_ours(server))
         .collect();
     let as_columns: Vec<report::Column<'_>> = ours
         .iter()

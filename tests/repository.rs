@@ -336,7 +336,7 @@ fn every_echo_folder_has_a_server_toml_that_can_be_trusted() {
                 );
             }
         }
-        if server.language != "Rust" {
+        if !support::is_ours(server) {
             continue;
         }
         assert!(server.variant.contains_key("echo"), "{name}: no echo");

@@ -20,3 +20,9 @@ pub(crate) fn servers() -> Result<Vec<Server>, TargetError> {
         .map(|file| Server::load(file))
         .collect()
 }
+
+/// Whether a server is one of `crates/`, and no stranger.
+pub(crate) fn is_ours(server: &Server) -> bool {
+    let crates = Path::new(env!("CARGO_MANIFEST_DIR")).join("crates");
+    server.folder.starts_with(crates)
+}

@@ -6,8 +6,9 @@ use crate::{Frame, Header, Rules, Violation};
 
 /// Reads frames from octets that arrive in any pieces.
 ///
-/// A *strict* decoder fails at the first octet that proves a violation, also
-/// inside a frame. A *lenient* one gives back every frame as it was sent,
+/// A *strict* decoder fails as soon as it can know: text at the first octet
+/// that can't be UTF-8, also inside a frame, anything else when the header or
+/// the control frame is complete. A *lenient* one gives back every frame as it was sent,
 /// legal or not, and only keeps to its limit.
 ///
 /// Holds at most one frame's payload, at most the limit, and what was pushed

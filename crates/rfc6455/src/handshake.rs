@@ -271,7 +271,8 @@ pub fn check_request(request: &RequestHead) -> Result<String, Refusal> {
     if method != "GET" {
         return Err(Refusal::Method);
     }
-    if version == "HTTP/1.0" {
+    // The digits compare as text: there is one before the point and one behind.
+    if version.as_str() < "HTTP/1.1" {
         return Err(Refusal::HttpVersion);
     }
     if fields.only("Host").is_none() {
@@ -323,8 +324,9 @@ pub enum BadAnswer {
     },
 }
 
-/// Checks the answer to an opening handshake that was sent with this key and
-/// offered neither subprotocol nor extension.
+/// Checks the answer to an opening handshake that was sent with this key: that
+/// it switches, to WebSocket, for this key. What it says of subprotocols and
+/// extensions depends on what was offered and is not looked at.
 ///
 /// # Errors
 ///

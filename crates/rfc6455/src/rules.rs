@@ -83,8 +83,8 @@ impl Violation {
     }
 }
 
-/// Checks a sequence of frames as they arrive and finds each violation at the
-/// first octet that proves it.
+/// Checks a sequence of frames as they arrive, each rule as soon as its header,
+/// its next octets of text or its end are there.
 ///
 /// Per frame: [`header`](Self::header), then [`payload`](Self::payload) as
 /// often as octets arrive, then [`end`](Self::end).

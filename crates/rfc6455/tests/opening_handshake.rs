@@ -40,6 +40,7 @@ fn each_rule_for_the_request_has_its_refusal() {
     let cases = [
         ("GET", "POST", Refusal::Method),
         ("HTTP/1.1", "HTTP/1.0", Refusal::HttpVersion),
+        ("HTTP/1.1", "HTTP/0.9", Refusal::HttpVersion),
         ("Host: localhost\r\n", "", Refusal::Host),
         ("Host: localhost", "Host: a\r\nHost: b", Refusal::Host),
         (": websocket", ": websocketx", Refusal::Upgrade),

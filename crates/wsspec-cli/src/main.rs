@@ -1,6 +1,7 @@
 //! The command `wsspec`: judges a WebSocket server by RFC 6455.
 
-use std::io::Write;
+use std::io::{ErrorKind, Write};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
@@ -75,7 +76,9 @@ fn main() -> ExitCode {
             return Exit::OwnFault.into();
         }
     };
-    let exit = runtime.block_on(judge(&arguments));
+    // What panics is ours, and the message has been printed by then.
+    let judging = AssertUnwindSafe(|| runtime.block_on(judge(&arguments)));
+    let exit = catch_unwind(judging).unwrap_or(Exit::OwnFault);
     // A case that hangs in a system call must not hold the process up.
     runtime.shutdown_background();
     exit.into()
@@ -119,9 +122,14 @@ async fn judge(arguments: &Arguments) -> Exit {
     progress.finish_and_clear();
 
     let mut out = anstream::stdout().lock();
-    // A closed pipe is the reader's wish, not a fault.
-    _ = report(&mut out, arguments, &judged, begun.elapsed());
-    verdict(&judged, arguments.strict)
+    match report(&mut out, arguments, &judged, begun.elapsed()) {
+        // A closed pipe is the reader's wish, not a fault.
+        Err(error) if error.kind() != ErrorKind::BrokenPipe => {
+            anstream::eprintln!("wsspec: can't write the report: {error}");
+            Exit::OwnFault
+        }
+        _ => verdict(&judged, arguments.strict),
+    }
 }
 
 fn report(
@@ -147,7 +155,8 @@ fn report(
         judged.len(),
         took.as_secs_f64()
     )?;
-    write!(out, "{}", Counts::of(judged))
+    write!(out, "{}", Counts::of(judged))?;
+    out.flush()
 }
 
 fn verdict(judged: &[Judged], strict: bool) -> Exit {

@@ -18,7 +18,8 @@ pub struct Case {
     rule: &'static str,
     /// The ids of the clauses that it tests, see [`crate::clauses`].
     pub clauses: &'static [&'static str],
-    /// The Autobahn|Testsuite case that it carries: it sends the same octets.
+    /// The Autobahn|Testsuite case that it carries: it opens the connection,
+    /// sends and closes as that does.
     pub autobahn: Option<&'static str>,
     /// What finds out.
     pub(crate) run: Run,

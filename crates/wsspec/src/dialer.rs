@@ -14,6 +14,9 @@ use crate::wire::{Setting, Wire};
 /// No head of an answer is longer; the rest of a longer one is not read.
 const MOST_OF_HEAD: usize = 64 * 1024;
 
+/// No answer has more interim answers before it.
+const MOST_INTERIM: usize = 8;
+
 /// Opens connections to the endpoint and sends any request over them.
 #[derive(Debug)]
 pub struct Dialer {
@@ -60,7 +63,7 @@ pub enum Reply {
     Head(ResponseHead),
     /// Octets that are no HTTP/1 head.
     Malformed(MalformedHead),
-    /// More octets than a head may have, and still not complete.
+    /// More octets than a head may have, or one interim answer after another.
     TooLong,
     /// The end of the connection instead of an answer.
     End(End),
@@ -313,12 +316,21 @@ impl Dialer {
 
 /// Reads a head; interim answers but 101 are read over.
 async fn reply(wire: &mut Wire, received: &mut BytesMut) -> Reply {
+    let mut interim = 0;
     loop {
         match ResponseHead::decode(received) {
+            Ok(Some((_, length))) if length > MOST_OF_HEAD => {
+                note_octets(wire, received);
+                return Reply::TooLong;
+            }
             Ok(Some((head, length))) => {
                 let octets = received.split_to(length).freeze();
                 wire.note(What::ReceivedHead(octets));
                 if head.status != 101 && (100..200).contains(&head.status) {
+                    interim += 1;
+                    if interim > MOST_INTERIM {
+                        return Reply::TooLong;
+                    }
                     continue;
                 }
                 return Reply::Head(head);
@@ -384,7 +396,7 @@ impl Answer {
         }
     }
 
-    /// The connection, if the switch to WebSocket is right in every respect.
+    /// The connection, if the answer switches to WebSocket for our key.
     ///
     /// # Errors
     ///

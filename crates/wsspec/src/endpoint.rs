@@ -100,8 +100,12 @@ pub struct Endpoint {
     /// Whether cases that Autobahn has, too, end by Autobahn's own timers:
     /// then a slow server or a busy machine changes its words, as there.
     pub autobahn_timers: bool,
+    /// Whether anybody knows that it echoes at all.
+    known: bool,
     /// Whether the last witness was served, or none was needed yet.
     serves: AtomicBool,
+    /// Whether a witness is asking a server that served nobody before.
+    asking: AtomicBool,
 }
 
 impl Endpoint {
@@ -112,7 +116,9 @@ impl Endpoint {
             url,
             patience,
             autobahn_timers: false,
+            known: true,
             serves: AtomicBool::new(true),
+            asking: AtomicBool::new(false),
         }
     }
 
@@ -120,6 +126,7 @@ impl Endpoint {
     /// witness is asked.
     pub(crate) fn unknown(url: Url, patience: Duration) -> Self {
         Self {
+            known: false,
             serves: AtomicBool::new(false),
             ..Self::new(url, patience)
         }
@@ -138,7 +145,7 @@ impl Endpoint {
     /// patience is over *and* the same server has in the meantime opened a
     /// second connection and echoed on it. So a busy machine makes a run
     /// slower and changes no verdict. A server that serves nobody any more is
-    /// not asked again, so that it can't hold the run up.
+    /// asked by one case at a time, so that it can't hold the run up.
     pub(crate) async fn patiently<T>(
         self: &Arc<Self>,
         event: impl Future<Output = T>,
@@ -156,17 +163,26 @@ impl Endpoint {
         if let Ok(happened) = timeout(patience, &mut event).await {
             return Some(happened);
         }
-        if !self.serves.load(Ordering::Relaxed) {
+        // A server that served nobody is asked again, but by one case at a
+        // time: the others don't wait for what will hardly come.
+        if !self.serves.load(Ordering::Relaxed)
+            && (!self.known || self.asking.swap(true, Ordering::Relaxed))
+        {
             return None;
         }
         let witness = timeout(self.patience * 10, self.echo_round_trips(3));
-        tokio::select! {
+        let happened = tokio::select! {
             biased;
-            happened = &mut event => return Some(happened),
+            happened = &mut event => Some(happened),
             served = witness => {
                 let served = matches!(served, Ok(Ok(true)));
                 self.serves.store(served, Ordering::Relaxed);
+                None
             }
+        };
+        self.asking.store(false, Ordering::Relaxed);
+        if happened.is_some() {
+            return happened;
         }
         timeout(Duration::ZERO, event).await.ok()
     }

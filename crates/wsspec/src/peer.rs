@@ -493,7 +493,13 @@ impl Peer {
             self.received.clear();
             if let Some(end) = self.wire.read(&mut self.received).await {
                 self.ended = true;
-                return Ok(Incoming::End(end));
+                return match end {
+                    End::Flood => Err(Finding::violation(
+                        "an end of what the server sends",
+                        end,
+                    )),
+                    end => Ok(Incoming::End(end)),
+                };
             }
             self.decoder.push(&self.received);
         }

@@ -86,6 +86,8 @@ pub enum End {
     Fin,
     /// Abruptly: RST.
     Reset,
+    /// Not at all: it sent more than any case asks for, and we read no more.
+    Flood,
 }
 
 /// A frame in a record: exact, but for the end of a payload where a record is
@@ -201,6 +203,7 @@ impl fmt::Display for End {
         f.write_str(match self {
             Self::Fin => "EOF",
             Self::Reset => "RST",
+            Self::Flood => "octets without end",
         })
     }
 }

@@ -205,7 +205,7 @@ pub fn broken_table(columns: &[Column<'_>]) -> String {
             let cells = columns.iter().map(|(_, judged)| {
                 let of_row: Vec<_> = judged
                     .iter()
-                    .filter(|it| rule(it.case.id) == row)
+                    .filter(|it| rule(it.case.id) == row && judges(it))
                     .collect();
                 level = of_row
                     .iter()
@@ -248,6 +248,11 @@ pub fn broken_list(judged: &[Judged]) -> String {
     list
 }
 
+/// Whether the case says that its rule holds or that it does not.
+fn judges(judged: &Judged) -> bool {
+    !matches!(judged.outcome, Outcome::Info | Outcome::Unsupported)
+}
+
 fn is_broken(judged: &Judged) -> bool {
     !matches!(
         judged.outcome,
@@ -265,20 +270,16 @@ fn rule(id: &str) -> &str {
     up_to_part(id, 3)
 }
 
-/// `§5.5.2 ping is answered` of `6455/5.5.2/ping-is-answered`.
+/// `§5.5.2 ping-is-answered` of `6455/5.5.2/ping-is-answered`; the words can
+/// break at their hyphens.
 fn named(id: &str) -> String {
     let mut parts = id.splitn(3, '/');
     let rfc = parts.next().unwrap_or_default();
     let section = parts.next().unwrap_or_default();
     match parts.next() {
         None => format!("RFC {rfc} §{section}"),
-        Some(rule) => {
-            let rule = rule.replace('-', " ");
-            match rfc {
-                "6455" => format!("§{section} {rule}"),
-                rfc => format!("RFC {rfc} §{section} {rule}"),
-            }
-        }
+        Some(rule) if rfc == "6455" => format!("§{section} {rule}"),
+        Some(rule) => format!("RFC {rfc} §{section} {rule}"),
     }
 }
 

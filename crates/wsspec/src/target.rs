@@ -102,7 +102,7 @@ impl std::str::FromStr for Size {
     fn from_str(text: &str) -> Result<Self, String> {
         let error = || {
             format!(
-                "{text:?} is no size; write it such as \"64 MiB\" or \"512 B\""
+                "{text:?} is not a size; examples are \"64 MiB\" and \"512 B\""
             )
         };
         let (number, unit) = text.trim().split_once(' ').ok_or_else(error)?;
@@ -168,10 +168,24 @@ pub enum TargetError {
         /// The command.
         command: String,
         /// How it did not.
-        how: String,
+        how: NotReady,
         /// The last that it printed.
         output: Output,
     },
+}
+
+/// How a server did not become ready.
+#[derive(Debug, thiserror::Error)]
+pub enum NotReady {
+    /// It ended.
+    #[error("ended ({0}) before it was ready")]
+    Ended(ExitStatus),
+    /// It runs and does not say where it listens.
+    #[error("printed no line with its ws:// address within {READY:?}")]
+    TooLate,
+    /// It runs and will say nothing any more.
+    #[error("closed its output before it was ready")]
+    Mute,
 }
 
 /// The last lines that a server printed.
@@ -179,6 +193,16 @@ pub enum TargetError {
 pub struct Output(Arc<Mutex<VecDeque<String>>>);
 
 impl Output {
+    /// The lines, oldest first.
+    #[must_use]
+    pub fn lines(&self) -> Vec<String> {
+        let lines = self
+            .0
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        lines.iter().cloned().collect()
+    }
+
     fn push(&self, line: &str) {
         let mut lines = self
             .0
@@ -337,8 +361,8 @@ impl Server {
         let executable = String::from_utf8_lossy(&output.stdout)
             .lines()
             .filter_map(|line| serde_json::from_str::<Artifact>(line).ok())
-            .find(|artifact| artifact.target.name == *name)
-            .and_then(|artifact| artifact.executable);
+            .filter(|artifact| artifact.target.name == *name)
+            .find_map(|artifact| artifact.executable);
         executable
             .map(|path| vec![path])
             .ok_or_else(failed)
@@ -399,6 +423,8 @@ pub struct Running {
     pub output: Output,
     exited: mpsc::Receiver<std::io::Result<ExitStatus>>,
     status: Option<ExitStatus>,
+    /// Whether [`end`](Self::end) has been called: once is enough.
+    ended: bool,
     watchdog: Option<Child>,
 }
 
@@ -422,13 +448,21 @@ impl Running {
             .spawn()
             .map_err(|error| cannot_start(words, error))?;
         let pid = child.id();
-        let watchdog = watchdog(pid);
+        let watchdog = match watchdog(pid) {
+            Ok(watchdog) => watchdog,
+            Err(error) => {
+                _ = child.kill();
+                return Err(cannot_start(&["sh".to_owned()], error));
+            }
+        };
         let output = Output::default();
         let (ready, is_ready) = mpsc::channel();
+        let (read, all_is_read) = mpsc::channel::<()>();
         if let Some(stderr) = child.stderr.take() {
             let output = output.clone();
             std::thread::spawn(move || {
                 read_lines(stderr, |line| output.push(line));
+                drop(read);
             });
         }
         if let Some(stdout) = child.stdout.take() {
@@ -451,6 +485,7 @@ impl Running {
             output,
             exited,
             status: None,
+            ended: false,
             watchdog,
         };
         match is_ready.recv_timeout(READY) {
@@ -460,17 +495,12 @@ impl Running {
             }
             Err(error) => {
                 let how = match (error, running.wait(Duration::from_secs(1))) {
-                    (_, Some(status)) => {
-                        format!("ended ({status}) before it was ready")
-                    }
-                    (RecvTimeoutError::Timeout, None) => format!(
-                        "printed no line with its ws:// address within \
-                         {READY:?}"
-                    ),
-                    (RecvTimeoutError::Disconnected, None) => {
-                        "closed its output before it was ready".to_owned()
-                    }
+                    (_, Some(status)) => NotReady::Ended(status),
+                    (RecvTimeoutError::Timeout, None) => NotReady::TooLate,
+                    (RecvTimeoutError::Disconnected, None) => NotReady::Mute,
                 };
+                // What it said last is what its user has to see.
+                _ = all_is_read.recv_timeout(Duration::from_secs(1));
                 Err(TargetError::NotReady {
                     command: words.join(" "),
                     how,
@@ -494,11 +524,16 @@ impl Running {
         #[cfg(unix)]
         {
             use rustix::process::Signal;
-            self.signal(Signal::TERM);
-            if self.wait(END).is_none() {
-                self.signal(Signal::KILL);
-                self.wait(END);
+            if self.ended {
+                return;
             }
+            self.ended = true;
+            self.signal(Signal::TERM);
+            self.wait(END);
+            // Whoever is left of the group: the server, or what it started
+            // and left behind.
+            self.signal_group(Signal::KILL);
+            self.wait(END);
         }
         #[cfg(not(unix))]
         if self.wait(Duration::ZERO).is_none() {
@@ -517,12 +552,17 @@ impl Running {
     /// server has ended, since its id may belong to another process by then.
     #[cfg(unix)]
     pub fn signal(&mut self, signal: rustix::process::Signal) {
-        if self.wait(Duration::ZERO).is_some() {
-            return;
+        if self.wait(Duration::ZERO).is_none() {
+            self.signal_group(signal);
         }
+    }
+
+    #[cfg(unix)]
+    fn signal_group(&self, signal: rustix::process::Signal) {
         let pid = i32::try_from(self.pid).ok();
         let pid = pid.and_then(rustix::process::Pid::from_raw);
         if let Some(pid) = pid {
+            // That nobody is left is as good.
             _ = rustix::process::kill_process_group(pid, signal);
         }
     }
@@ -541,7 +581,7 @@ static NOWHERE: std::sync::LazyLock<Url> =
 /// A shell that outlives us by a moment: its input ends when we do, however
 /// we do, and then it ends the server.
 #[cfg(unix)]
-fn watchdog(pid: u32) -> Option<Child> {
+fn watchdog(pid: u32) -> std::io::Result<Option<Child>> {
     let mut command = Command::new("sh");
     command
         .args(["-c", "read -r _; kill -s KILL -- \"-$1\"", "watchdog"])
@@ -550,12 +590,13 @@ fn watchdog(pid: u32) -> Option<Child> {
         .stdout(Stdio::null())
         .stderr(Stdio::null());
     std::os::unix::process::CommandExt::process_group(&mut command, 0);
-    command.spawn().ok()
+    command.spawn().map(Some)
 }
 
 #[cfg(not(unix))]
-fn watchdog(_pid: u32) -> Option<Child> {
-    None
+#[expect(clippy::unnecessary_wraps, reason = "elsewhere it can fail")]
+fn watchdog(_pid: u32) -> std::io::Result<Option<Child>> {
+    Ok(None)
 }
 
 fn read_lines(from: impl Read, mut each: impl FnMut(&str)) {

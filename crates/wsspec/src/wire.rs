@@ -142,8 +142,7 @@ impl Wire {
                 if self.received <= MOST_RECEIVED {
                     return None;
                 }
-                // Whatever it is, it is not what any case asked for.
-                End::Reset
+                End::Flood
             }
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {
                 return None;

@@ -56,6 +56,15 @@ fn every_clause_exists_and_binds_as_strongly_as_its_case() {
 }
 
 #[test]
+fn every_id_names_the_rfc_of_one_of_its_clauses() {
+    for case in cases::all() {
+        let rfc = case.id.split('/').next().unwrap_or_default();
+        let mut clauses = case.clauses.iter();
+        assert!(clauses.any(|clause| clause.starts_with(rfc)), "{}", case.id);
+    }
+}
+
+#[test]
 fn every_rule_is_a_sentence() {
     for case in cases::all() {
         let rule = case.rule();

@@ -2,6 +2,7 @@
 
 use rfc6455::{Frame, Opcode, StatusCode};
 
+use super::s5_4_fragmentation::two_pings_between_fragments;
 use super::{expect_answer_to_1000, fails, not_as_a_close, until_failed};
 use crate::case::cases;
 use crate::peer::{Cut, Incoming, Peer};
@@ -99,6 +100,13 @@ cases! { Peer:
     /// octet.
     Must "6455/5.5.2/ping-is-answered/ten-octet-by-octet" ["6455-5.5.2-01", "6455-5.5.3-02"] autobahn "2.11"
         => ten_pings(Cut::Octets(1));
+
+    /// A Ping inside a message is answered before the message is complete.
+    Should "6455/5.5.2/ping-is-answered-soon/inside-a-message" ["6455-5.5.2-02", "6455-5.4-04"] autobahn "5.19"
+        => two_pings_between_fragments(Cut::Together);
+    /// A Ping inside a message is answered before the message is complete.
+    Should "6455/5.5.2/ping-is-answered-soon/inside-a-message-apart" ["6455-5.5.2-02", "6455-5.4-04"] autobahn "5.20"
+        => two_pings_between_fragments(Cut::Apart);
 
     /// A Pong that nobody asked for is legal and needs no answer.
     Should "6455/5.5.3/pong-needs-no-answer/empty" ["6455-5.5.3-03"] autobahn "2.7"

@@ -1040,12 +1040,14 @@ impl Connection {
         let normal = StatusCode::NORMAL_CLOSURE;
         let plain = Frame::close_without_code();
         let with = |code| Frame::close(code, "");
-        let refused = match self.defect {
-            Some(Defect::LaterCloseCodesRefused) => 1012..=1014,
-            Some(Defect::ApplicationCloseCodesRefused) => 4000..=4999,
-            _ => 1..=0,
-        };
-        if code.is_some_and(|code| refused.contains(&code.0)) {
+        let refused = code.is_some_and(|code| match self.defect {
+            Some(Defect::LaterCloseCodesRefused) => {
+                (1012..=1014).contains(&code.0)
+            }
+            Some(Defect::ApplicationCloseCodesRefused) => code.0 >= 4000,
+            _ => false,
+        });
+        if refused {
             return self.fail(&Violation::CloseBodyOneOctet);
         }
         let answer = match (self.defect, code) {
