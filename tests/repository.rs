@@ -173,6 +173,20 @@ fn dependencies(package: &Package) -> impl Iterator<Item = &str> {
 #[test]
 fn no_judge_shares_code_with_the_judged() {
     let metadata = metadata();
+    for judge in JUDGES {
+        for package in beneath(&metadata, judge) {
+            let name = package.name.as_str();
+            assert!(
+                !JUDGED.contains(&name),
+                "{judge} depends on {name}, a library that it judges"
+            );
+        }
+    }
+}
+
+/// A package of the workspace and all that its normal and build dependencies
+/// bring.
+fn beneath<'a>(metadata: &'a Metadata, name: &str) -> Vec<&'a Package> {
     let resolve = metadata
         .resolve
         .as_ref()
@@ -182,31 +196,25 @@ fn no_judge_shares_code_with_the_judged() {
         .iter()
         .map(|node| (&node.id, node))
         .collect();
-    for judge in JUDGES {
-        let package = metadata
-            .workspace_packages()
-            .into_iter()
-            .find(|package| package.name == *judge)
-            .unwrap_or_else(|| panic!("{judge} is a crate of ours"));
-        let mut pending = vec![&package.id];
-        let mut seen = BTreeSet::new();
-        while let Some(id) = pending.pop() {
-            if !seen.insert(id) {
-                continue;
-            }
-            let name = metadata[id].name.as_str();
-            assert!(
-                !JUDGED.contains(&name),
-                "{judge} depends on {name}, a library that it judges"
-            );
-            pending.extend(nodes[id].deps.iter().filter_map(|dependency| {
-                let mut kinds = dependency.dep_kinds.iter();
-                kinds
-                    .any(|it| it.kind != DependencyKind::Development)
-                    .then_some(&dependency.pkg)
-            }));
+    let package = metadata
+        .workspace_packages()
+        .into_iter()
+        .find(|package| package.name == name)
+        .unwrap_or_else(|| panic!("{name} is a package of ours"));
+    let mut pending = vec![&package.id];
+    let mut seen = BTreeSet::new();
+    while let Some(id) = pending.pop() {
+        if !seen.insert(id) {
+            continue;
         }
+        pending.extend(nodes[id].deps.iter().filter_map(|dependency| {
+            let mut kinds = dependency.dep_kinds.iter();
+            kinds
+                .any(|it| it.kind != DependencyKind::Development)
+                .then_some(&dependency.pkg)
+        }));
     }
+    seen.into_iter().map(|id| &metadata[id]).collect()
 }
 
 #[test]
@@ -296,23 +304,7 @@ fn every_listing_says_the_same_where_it_means_the_same() {
 
 #[test]
 fn every_echo_folder_has_a_server_toml_that_can_be_trusted() {
-    let lock: toml::Table = read("Cargo.lock")
-        .parse()
-        .expect("Cargo.lock is TOML");
-    let locked: Vec<(String, String)> = lock["package"]
-        .as_array()
-        .expect("packages")
-        .iter()
-        .map(|package| {
-            let text = |key: &str| {
-                package[key]
-                    .as_str()
-                    .unwrap_or_default()
-                    .to_owned()
-            };
-            (text("name"), text("version"))
-        })
-        .collect();
+    let metadata = metadata();
     let servers = support::servers().expect("every server.toml can be read");
     let folders: BTreeSet<_> = servers
         .iter()
@@ -340,14 +332,19 @@ fn every_echo_folder_has_a_server_toml_that_can_be_trusted() {
             continue;
         }
         assert!(server.variant.contains_key("echo"), "{name}: no echo");
+        let package = server.variant["echo"].cargo.as_ref();
+        let package = &package.expect("a cargo target").package;
+        let beneath = beneath(&metadata, package);
         for layer in server.stack.split(" · ") {
             let (layer, version) = layer
                 .rsplit_once(' ')
                 .expect("a name and a version");
-            let is_locked = locked.iter().any(|(name, locked)| {
-                name == layer && locked.starts_with(&format!("{version}."))
+            let stands = beneath.iter().any(|it| {
+                it.name == layer
+                    && format!("{}.", it.version)
+                        .starts_with(&format!("{version}."))
             });
-            assert!(is_locked, "{name}: {layer} {version} is not locked");
+            assert!(stands, "{name} does not stand on {layer} {version}");
         }
     }
 }

@@ -238,6 +238,49 @@ fn the_verdict_on_every_illegal_frame_is_the_same() {
     }
 }
 
+/// The same for what a server may not send: tungstenite as the client.
+#[test]
+fn the_verdict_on_a_server_s_illegal_frames_is_the_same() {
+    let cases = [
+        vec![Frame::text("a").masked(KEY)],
+        vec![Frame::ping("").unfinished()],
+        vec![Frame::pong(vec![0; 126])],
+        vec![Frame::continuation("a")],
+        vec![Frame::text("a").unfinished(), Frame::binary("b")],
+        vec![Frame::text("a").with_rsv(4)],
+        vec![Frame::new(opcode(3), "")],
+        vec![Frame::new(opcode(11), "")],
+        vec![Frame::text(&b"\xff"[..])],
+        vec![Frame::new(Opcode::CLOSE, "a")],
+        vec![Frame::close(StatusCode(1005), "")],
+        vec![Frame::close(StatusCode(1000), b"\xff")],
+    ];
+    for frames in cases {
+        let mut decoder = Decoder::strict(Sender::Server, 16 << 20);
+        decoder.push(&encoded(&frames));
+        let ours = loop {
+            match decoder.next_frame() {
+                Ok(Some(_)) => {}
+                Ok(None) => break 0,
+                Err(violation) => break violation.status_code().0,
+            }
+        };
+        let mut client = witness(Role::Client, encoded(&frames));
+        let theirs = loop {
+            match client.read() {
+                Ok(Message::Close(_)) => break 1002,
+                Ok(_) => {}
+                Err(Error::Utf8(_)) => break 1007,
+                Err(Error::Protocol(
+                    ProtocolError::ResetWithoutClosingHandshake,
+                )) => break 0,
+                Err(_) => break 1002,
+            }
+        };
+        assert_eq!(ours, theirs, "{frames:?}");
+    }
+}
+
 /// Where we are stricter, on purpose, and where it is.
 #[test]
 fn the_known_differences() {

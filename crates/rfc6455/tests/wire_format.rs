@@ -89,6 +89,24 @@ fn a_declared_length_over_the_limit_fails_before_any_payload_comes() {
     }
 }
 
+#[test]
+fn a_server_s_mask_and_a_length_s_top_bit_are_violations() {
+    let mut decoder = Decoder::strict(Sender::Server, 1024);
+    decoder.push(&encoded(&Frame::text("a").masked(KEY)));
+    assert_eq!(decoder.next_frame(), Err(Violation::Masked));
+
+    let header = Header {
+        payload_length: u64::MAX,
+        length_form: LengthForm::Bits64,
+        ..Frame::text("").masked(KEY).header()
+    };
+    let mut octets = Vec::new();
+    header.encode(&mut octets);
+    let mut decoder = Decoder::strict(Sender::Client, u64::MAX);
+    decoder.push(&octets);
+    assert_eq!(decoder.next_frame(), Err(Violation::LengthTopBit(u64::MAX)));
+}
+
 /// The octet that proves a violation is the last one that is needed.
 #[test]
 fn text_fails_inside_a_frame_at_the_octet_that_proves_it() {
@@ -111,6 +129,10 @@ fn each_rule_has_its_violation() {
         (
             vec![masked(Frame::ping("").with_rsv(4))],
             Violation::ReservedBits(4),
+        ),
+        (
+            vec![masked(Frame::new(Opcode::from_first_octet(3), ""))],
+            Violation::ReservedOpcode(Opcode::from_first_octet(3)),
         ),
         (
             vec![masked(Frame::ping("").unfinished())],

@@ -1,15 +1,17 @@
 //! The command `wsspec`: judges a WebSocket server by RFC 6455.
 
+use std::fs::File;
 use std::io::{ErrorKind, Write};
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
-use clap::Parser;
+use clap::{Parser, ValueEnum};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use wsspec::report::{Counts, Explained, is_violation};
 use wsspec::runner::{JOBS, NotReachable, PATIENCE};
-use wsspec::{Endpoint, Judged, Outcome, Runner, Url, cases};
+use wsspec::{Endpoint, Judged, Outcome, Runner, Url, autobahn, cases};
 
 /// Judges a WebSocket echo by RFC 6455, in seconds.
 ///
@@ -41,6 +43,29 @@ struct Arguments {
     /// Show every case, not only those that need a look
     #[arg(long, short)]
     verbose: bool,
+
+    /// What to write; `autobahn` runs the cases that Autobahn|Testsuite has,
+    /// too, with its timers, and gives its words in the form of its index.json
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    format: Format,
+
+    /// The name of the server in Autobahn's form; by default what its Server
+    /// field says
+    #[arg(long, value_name = "NAME")]
+    agent: Option<String>,
+
+    /// Write to this file, not to standard output
+    #[arg(long, short, value_name = "FILE")]
+    output: Option<PathBuf>,
+}
+
+/// The forms in which results are written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Format {
+    /// For a person.
+    Text,
+    /// Autobahn|Testsuite's index.json.
+    Autobahn,
 }
 
 const EXIT_CODES: &str = "\
@@ -87,6 +112,9 @@ fn main() -> ExitCode {
 async fn judge(arguments: &Arguments) -> Exit {
     let selected: Vec<_> = cases::all()
         .filter(|case| {
+            arguments.format != Format::Autobahn || case.autobahn.is_some()
+        })
+        .filter(|case| {
             let wanted = &arguments.cases;
             wanted.is_empty()
                 || wanted
@@ -101,7 +129,8 @@ async fn judge(arguments: &Arguments) -> Exit {
         ));
     }
     let patience = Duration::from_secs_f64(arguments.timeout);
-    let endpoint = Endpoint::new(arguments.url.clone(), patience);
+    let mut endpoint = Endpoint::new(arguments.url.clone(), patience);
+    endpoint.autobahn_timers = arguments.format == Format::Autobahn;
     let runner = Runner::new(endpoint, arguments.jobs);
     if let Err(error) = runner.reach().await {
         anstream::eprintln!("wsspec: {error}");
@@ -121,14 +150,43 @@ async fn judge(arguments: &Arguments) -> Exit {
         .await;
     progress.finish_and_clear();
 
-    let mut out = anstream::stdout().lock();
-    match report(&mut out, arguments, &judged, begun.elapsed()) {
+    match write(arguments, &judged, begun.elapsed()) {
         // A closed pipe is the reader's wish, not a fault.
         Err(error) if error.kind() != ErrorKind::BrokenPipe => {
-            anstream::eprintln!("wsspec: can't write the report: {error}");
+            anstream::eprintln!("wsspec: can't write the results: {error}");
             Exit::OwnFault
         }
         _ => verdict(&judged, arguments.strict),
+    }
+}
+
+fn write(
+    arguments: &Arguments,
+    judged: &[Judged],
+    took: Duration,
+) -> std::io::Result<()> {
+    let mut text = Vec::new();
+    match arguments.format {
+        Format::Text => report(&mut text, arguments, judged, took)?,
+        Format::Autobahn => {
+            let agent = arguments.agent.as_deref();
+            let index = autobahn::index(agent, judged);
+            serde_json::to_writer_pretty(&mut text, &index)?;
+            writeln!(text)?;
+        }
+    }
+    match &arguments.output {
+        None => {
+            let mut out = anstream::stdout().lock();
+            out.write_all(&text)?;
+            out.flush()
+        }
+        Some(path) => {
+            // No colours in a file.
+            let mut out = anstream::StripStream::new(File::create(path)?);
+            out.write_all(&text)?;
+            out.flush()
+        }
     }
 }
 
@@ -155,8 +213,7 @@ fn report(
         judged.len(),
         took.as_secs_f64()
     )?;
-    write!(out, "{}", Counts::of(judged))?;
-    out.flush()
+    write!(out, "{}", Counts::of(judged))
 }
 
 fn verdict(judged: &[Judged], strict: bool) -> Exit {

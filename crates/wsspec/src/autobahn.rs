@@ -9,14 +9,18 @@
 //! What a case of the original expects is not repeated here for each id. It
 //! follows from what was sent: [`expected`] plays a correct server.
 
+use std::collections::BTreeMap;
 use std::fmt;
+use std::sync::PoisonError;
 use std::time::Duration;
 
 use bytes::Bytes;
+use rfc6455::handshake::ResponseHead;
 use rfc6455::{Frame, Opcode, Rules, Sender, StatusCode};
 use serde::Serialize;
 
-use crate::record::{FrameRecord, Record, Wait, What};
+use crate::record::{FrameRecord, Record, SharedRecord, Wait, What};
+use crate::runner::Judged;
 
 /// What Autobahn says of the behaviour.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -162,6 +166,44 @@ pub fn judge(id: &str, record: &Record) -> Words {
         _ => {}
     }
     words
+}
+
+/// Autobahn's `index.json`: the server's name, and under it an entry for each
+/// case that carries one of Autobahn's.
+///
+/// Without a name it is what the server calls itself in its Server field, and
+/// `UnknownServer` if it does not.
+#[must_use]
+pub fn index<'a>(
+    agent: Option<&str>,
+    judged: impl IntoIterator<Item = &'a Judged>,
+) -> BTreeMap<String, BTreeMap<&'static str, Words>> {
+    let mut name = agent.map(str::to_owned);
+    let mut entries = BTreeMap::new();
+    for judged in judged {
+        let Some((id, words)) = judged.case.autobahn.zip(judged.words.clone())
+        else {
+            continue;
+        };
+        name = name.or_else(|| judged.records.iter().find_map(server_name));
+        entries.insert(id, words);
+    }
+    let name = name.unwrap_or_else(|| "UnknownServer".to_owned());
+    BTreeMap::from([(name, entries)])
+}
+
+fn server_name(record: &SharedRecord) -> Option<String> {
+    let record = record
+        .lock()
+        .unwrap_or_else(PoisonError::into_inner);
+    record.events().iter().find_map(|event| {
+        let What::ReceivedHead(octets) = &event.what else {
+            return None;
+        };
+        let (head, _) = ResponseHead::decode(octets).ok()??;
+        let name = head.fields.only("Server")?;
+        Some(String::from_utf8_lossy(name).into_owned())
+    })
 }
 
 fn behavior(id: &str, record: &Record, observed: &Observed) -> Behavior {

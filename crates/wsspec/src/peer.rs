@@ -17,6 +17,9 @@ use crate::wire::Wire;
 /// The largest message that is read; no case has a larger one echoed.
 const MOST_OF_MESSAGE: u64 = 4 << 20;
 
+/// So much may still come while the connection closes; more is a flood.
+const MOST_AFTER_CLOSE: usize = 1000;
+
 /// An open connection, seen from a client that may send anything.
 ///
 /// What it sends is masked with a fresh key unless a method says otherwise.
@@ -342,13 +345,23 @@ impl Peer {
                 return verdict;
             }
         }
+        let mut since = Instant::now();
+        let mut waiting = None;
+        let mut came = 0;
         while !self.ended {
-            let wait = if self.close_received {
-                Wait::End
-            } else {
-                Wait::Close
+            let wait = match self.close_received {
+                true => Wait::End,
+                false => Wait::Close,
             };
-            match self.closing(timer, wait).await {
+            if waiting.replace(wait) != Some(wait) {
+                since = Instant::now();
+            }
+            came += 1;
+            if came > MOST_AFTER_CLOSE {
+                self.end().await;
+                break;
+            }
+            match self.closing(timer, wait, since).await {
                 Some(Ok(Incoming::Close(_))) => {}
                 Some(Ok(Incoming::End(_))) => break,
                 Some(Ok(got)) => unexpected = unexpected.or(Some(got)),
@@ -380,6 +393,7 @@ impl Peer {
         &mut self,
         timer: Timer,
         wait: Wait,
+        since: Instant,
     ) -> Option<Result<Incoming, Finding>> {
         let endpoint = Arc::clone(&self.wire.endpoint);
         if self.timer.is_none() {
@@ -393,8 +407,8 @@ impl Peer {
         // and then that wait does not count as in vain.
         let killed = matches!(timer, Timer::Kill(after) if after <= CLOSING);
         let until = match wait {
-            Wait::End if killed => Instant::now().max(self.deadline),
-            _ => Instant::now() + CLOSING,
+            Wait::End if killed => since.max(self.deadline),
+            _ => since + CLOSING,
         };
         let arrived = timeout_at(until, self.arrive()).await.ok();
         if arrived.is_none() && !(killed && wait == Wait::End) {

@@ -159,31 +159,30 @@ pub type Column<'a> = (&'a str, &'a [Judged]);
 /// the section's cases hold, of how many that judge.
 #[must_use]
 pub fn sections_table(columns: &[Column<'_>]) -> String {
+    let judging: Vec<_> = columns
+        .iter()
+        .map(|(_, judged)| judged.iter().filter(|it| judges(it)).collect())
+        .collect::<Vec<Vec<_>>>();
     let sections = unique(columns, |judged| section(judged.case.id));
-    table(
-        columns,
-        "section",
-        sections.into_iter().map(|row| {
-            let cells = columns.iter().map(|(_, judged)| {
-                let of_row = judged
-                    .iter()
-                    .filter(|it| section(it.case.id) == row);
-                let judging: Vec<_> = of_row
-                    .filter(|it| it.outcome != Outcome::Info)
-                    .collect();
-                let hold = judging.iter().filter(|it| !is_broken(it)).count();
-                match judging.len() {
+    let rows = sections.into_iter().filter_map(|row| {
+        let cells: Vec<_> = judging
+            .iter()
+            .map(|column| {
+                let in_row = |it: &&&Judged| section(it.case.id) == row;
+                let all = column.iter().filter(in_row).count();
+                let broken = column.iter().filter(in_row);
+                let hold = all - broken.filter(|it| is_broken(it)).count();
+                match all {
                     0 => "–".to_owned(),
                     all if all == hold => format!("{all}"),
-                    all => format!("**{hold}** of {all}"),
+                    all => format!("**{hold}**/{all}"),
                 }
-            });
-            (
-                format!("RFC {}", row.replacen('/', " §", 1)),
-                cells.collect(),
-            )
-        }),
-    )
+            })
+            .collect();
+        let is_judged = cells.iter().any(|cell| cell != "–");
+        is_judged.then(|| (named(row), cells))
+    });
+    table(columns, "section", rows)
 }
 
 /// The rules that at least one server breaks as rows and the servers as

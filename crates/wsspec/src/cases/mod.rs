@@ -10,10 +10,12 @@ use crate::peer::{Cut, Incoming, Peer};
 use crate::record::End;
 use crate::verdict::{Finding, Verdict};
 
+mod rfc9110_http;
 mod s4_2_1_reading_the_request;
 mod s4_2_2_answering_the_request;
-mod s5_1_masking;
+mod s5_1_overview;
 mod s5_2_base_framing;
+mod s5_3_masking;
 mod s5_4_fragmentation;
 mod s5_5_control_frames;
 mod s7_1_7_failing_the_connection;
@@ -25,12 +27,13 @@ pub fn all() -> impl Iterator<Item = &'static Case> {
     [
         s4_2_1_reading_the_request::CASES,
         s4_2_2_answering_the_request::CASES,
-        s5_1_masking::CASES,
+        s5_1_overview::CASES,
         s5_2_base_framing::CASES,
         s5_2_base_framing::UNFINISHED,
         s5_2_base_framing::TEXT_LENGTHS,
         s5_2_base_framing::BINARY_LENGTHS,
         s5_2_base_framing::LONGER_FORMS,
+        s5_3_masking::CASES,
         s5_4_fragmentation::CASES,
         s5_5_control_frames::CASES,
         s7_1_7_failing_the_connection::CASES,
@@ -43,6 +46,7 @@ pub fn all() -> impl Iterator<Item = &'static Case> {
         s8_1_utf8::CASES,
         s8_1_utf8::VALID,
         s8_1_utf8::INVALID,
+        rfc9110_http::CASES,
     ]
     .into_iter()
     .flatten()

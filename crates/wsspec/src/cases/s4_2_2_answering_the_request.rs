@@ -80,12 +80,6 @@ cases! { Dialer:
     /// A resource that does not exist is an HTTP error, not a connection.
     Must "6455/4.2.2/unknown-resource-is-refused" ["6455-4.2.2-09"]
         => unknown_resource;
-    /// A 405 says in Allow which methods there are.
-    Must "9110/15.5.6/405-has-allow" ["9110-15.5.6-01"]
-        => status_has_field("POST", 405, "Allow");
-    /// A 426 says in Upgrade to which protocol.
-    Must "9110/15.5.22/426-has-upgrade" ["9110-7.8-05", "9110-15.5.22-01"]
-        => status_has_field("GET", 426, "Upgrade");
 }
 
 async fn status_is_101(dialer: &mut Dialer) -> Verdict {
@@ -264,37 +258,8 @@ async fn unknown_resource(dialer: &mut Dialer) -> Verdict {
     answer.expect_refusal()
 }
 
-/// Asks in a way that may be answered with this status; if it is, the status
-/// has to come with its field.
-async fn status_has_field(
-    dialer: &mut Dialer,
-    method: &str,
-    status: u16,
-    field: &str,
-) -> Verdict {
-    let request = dialer
-        .request()
-        .method(method)
-        .add("Content-Length", "0")
-        .without("Upgrade")
-        .set("Connection", "keep-alive");
-    let answer = dialer.dial(request).await?;
-    let head = answer.head()?;
-    if head.status != status {
-        let reply = answer.reply();
-        return Err(Finding::Observed(format!("the answer is {reply}")));
-    }
-    if head.fields.contains(field) {
-        return Ok(());
-    }
-    Err(Finding::violation(
-        format_args!("{field} in a {status}"),
-        Named(&head.fields),
-    ))
-}
-
 /// The names and values of fields, for a finding.
-struct Named<'a>(&'a Fields);
+pub(super) struct Named<'a>(pub(super) &'a Fields);
 
 impl std::fmt::Display for Named<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
