@@ -16,7 +16,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use rfc6455::handshake::ResponseHead;
-use rfc6455::{Frame, Opcode, Rules, Sender, StatusCode};
+use rfc6455::{Frame, LengthForm, Opcode, Rules, Sender, StatusCode};
 use serde::Serialize;
 
 use crate::record::{FrameRecord, Record, SharedRecord, Wait, What};
@@ -267,7 +267,8 @@ fn closing(id: &str, record: &Record) -> (bool, Vec<u16>) {
     if is_of(id, "7.7") {
         let code = sent(record)
             .find(|frame| frame.header.opcode == Opcode::CLOSE)
-            .and_then(|frame| Close::of(frame).code());
+            .and_then(|frame| frame.payload.first_chunk())
+            .map(|code| u16::from_be_bytes(*code));
         return (true, std::iter::once(1000).chain(code).collect());
     }
     if tester_closes(id, record) {
@@ -357,6 +358,19 @@ struct Close {
 
 impl Close {
     fn of(frame: &FrameRecord) -> Self {
+        let header = &frame.header;
+        let is_close = frame.payload.len() != 1
+            && header.payload_length <= 125
+            && header.length_form == LengthForm::Bits7
+            && header.masking_key.is_none()
+            && header.rsv == 0;
+        if !is_close {
+            // Autobahn fails the connection before it reads a code.
+            return Self {
+                body: Bytes::new(),
+                legal: false,
+            };
+        }
         let mut close = Self {
             body: frame.payload.clone(),
             legal: true,
@@ -364,15 +378,10 @@ impl Close {
         let reason = close.body.get(2..).unwrap_or_default();
         // Codes that were registered after Autobahn was written are none to
         // it.
-        let known = close.code().is_none_or(
-            |code| matches!(code, 1000..=1003 | 1007..=1011 | 3000..=4999),
-        );
-        close.legal = known
-            && close.body.len() != 1
-            && close.body.len() <= 125
-            && std::str::from_utf8(reason).is_ok()
-            && frame.header.masking_key.is_none()
-            && frame.header.rsv == 0;
+        close.legal = std::str::from_utf8(reason).is_ok()
+            && close.code().is_none_or(
+                |code| matches!(code, 1000..=1003 | 1007..=1011 | 3000..=4999),
+            );
         close
     }
 
@@ -392,6 +401,8 @@ struct Observed {
     close_sent: bool,
     /// The tester sent the first Close, or failed the connection.
     closed_by_tester: bool,
+    /// The server sent what no server may.
+    illegal: bool,
     /// A wait for a Close or for the end of TCP was in vain.
     timed_out: bool,
     ended_by_tester: bool,
@@ -404,6 +415,7 @@ impl Observed {
         let mut message = Assembly::default();
         let mut opened_at = Duration::ZERO;
         let mut ended = false;
+        let mut completed_message = false;
         for event in record.events() {
             match &event.what {
                 What::Opened => {
@@ -413,7 +425,18 @@ impl Observed {
                 What::Mark(mark) => observed.events.push(Event::Mark(*mark)),
                 What::SentFrame(frame) => observed.sent(frame),
                 What::ReceivedFrame(frame) => {
+                    let before = observed.events.len();
                     observed.received(frame, &mut message);
+                    completed_message = observed.events.len() > before
+                        && !frame.header.opcode.is_control();
+                }
+                What::Illegal(_) => {
+                    // Autobahn fails the connection: a message is not taken
+                    // from such a frame, but a Pong is.
+                    observed.illegal = true;
+                    if completed_message {
+                        observed.events.pop();
+                    }
                 }
                 What::TimedOut(Wait::Close | Wait::End) => {
                     observed.timed_out = true;
@@ -464,7 +487,7 @@ impl Observed {
             .close
             .as_ref()
             .is_some_and(|close| close.legal);
-        legal && self.close_sent && !self.timed_out
+        legal && self.close_sent && !self.illegal && !self.timed_out
     }
 }
 

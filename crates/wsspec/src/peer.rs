@@ -41,6 +41,8 @@ pub struct Peer {
     /// With Autobahn's timers: what ends the case, and when.
     timer: Option<Timer>,
     deadline: Instant,
+    /// Whether nothing has come for as long as the patience lasts.
+    waited: bool,
     fences: u32,
 }
 
@@ -136,6 +138,7 @@ impl Peer {
             illegal: None,
             timer: None,
             deadline: Instant::now(),
+            waited: false,
             fences: 0,
         }
     }
@@ -148,6 +151,7 @@ impl Peer {
 
     /// From here on the timer runs anew.
     fn step(&mut self) {
+        self.waited = false;
         if let Some(timer) = self.timer {
             self.deadline = Instant::now() + timer.after();
         }
@@ -271,6 +275,7 @@ impl Peer {
             }
         };
         arrived.unwrap_or_else(|| {
+            self.waited = true;
             self.wire.note(What::TimedOut(Wait::Answer));
             Ok(Incoming::Silence(waited))
         })
@@ -323,9 +328,12 @@ impl Peer {
             let close = if verdict.is_ok() && tester_closes {
                 Frame::close(StatusCode::NORMAL_CLOSURE, "")
             } else {
-                while let Ok(Some(got)) = self.more().await {
-                    if matches!(got, Incoming::Silence(_)) {
-                        break;
+                let mut came = 0;
+                while is_open(self) && came < MOST_AFTER_CLOSE {
+                    came += 1;
+                    match self.more().await {
+                        Ok(None | Some(Incoming::Silence(_))) | Err(_) => break,
+                        Ok(Some(_)) => {}
                     }
                 }
                 timer.close()
@@ -380,7 +388,7 @@ impl Peer {
 
     /// What comes before the case's timer runs out, if it has not yet.
     async fn more(&mut self) -> Result<Option<Incoming>, Finding> {
-        if self.timer.is_none() {
+        if self.timer.is_none() && self.waited {
             // Whoever is patient has waited long enough.
             return Ok(None);
         }
@@ -574,6 +582,7 @@ impl Peer {
     fn illegal(&mut self, violation: rfc6455::Violation) -> Finding {
         let finding =
             Finding::violation("frames that a server may send", &violation);
+        self.wire.note(What::Illegal(violation.clone()));
         self.illegal = Some(violation);
         finding
     }

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use rfc6455::{Frame, Header, LengthForm, Opcode, StatusCode};
+use rfc6455::{Frame, Header, LengthForm, Opcode, StatusCode, Violation};
 
 /// So many octets of payload data are kept whole, and of what comes after
 /// them only the beginnings: a record's size must not be the peer's choice.
@@ -52,6 +52,8 @@ pub enum What {
     ReceivedFrame(FrameRecord),
     /// We sent octets that are no frame, or only a part of one.
     SentOctets(Bytes),
+    /// The frame that came last is one that no server may send.
+    Illegal(Violation),
     /// Octets came that are neither a head nor a frame.
     ReceivedOctets(Bytes),
     /// The opening handshake has succeeded.
@@ -164,6 +166,7 @@ impl Record {
                 What::Mark(_) => {
                     ('!', "the connection is still open".to_owned())
                 }
+                What::Illegal(violation) => ('!', violation.to_string()),
                 What::SendFailed => {
                     ('!', "the server no longer takes what is sent".into())
                 }

@@ -194,7 +194,7 @@ defects! {
     ControlFragmentsJoined,
 
     // Control frames.
-    /// Control frames may have any length.
+    /// Control frames may have any length and are answered in kind.
     LongControl,
     /// Control frames may have any length that takes 64 bits.
     LongControl64Bits,
@@ -226,7 +226,7 @@ defects! {
     LaterCloseCodesRefused,
     /// A Close with a code for applications is an error.
     ApplicationCloseCodesRefused,
-    /// A Close of one octet is taken for an empty one.
+    /// A Close of one octet is answered in kind.
     OneOctetClose,
     /// The reason of a Close is not looked at.
     ReasonNotChecked,
@@ -919,6 +919,11 @@ impl Connection {
             }
         }
         if frame.opcode != Opcode::CONTINUATION {
+            if self.has(Defect::StrayContinuationStarts)
+                && self.message.is_some()
+            {
+                return self.fail(&Violation::MessageUnfinished(frame.opcode));
+            }
             self.message = None;
             self.text = Utf8::default();
         }
@@ -1051,6 +1056,12 @@ impl Connection {
             return self.fail(&Violation::CloseBodyOneOctet);
         }
         let answer = match (self.defect, code) {
+            (Some(Defect::LongControl), _) if close.payload.len() > 125 => {
+                Frame::new(Opcode::CLOSE, close.payload.clone())
+            }
+            (Some(Defect::OneOctetClose), _) if close.payload.len() == 1 => {
+                Frame::new(Opcode::CLOSE, close.payload.clone())
+            }
             (Some(Defect::CloseInMessageIsError), _)
                 if self.message.is_some() =>
             {
