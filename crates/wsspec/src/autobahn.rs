@@ -7,7 +7,7 @@
 //! verdicts and Autobahn's come from the same octets.
 //!
 //! What a case of the original expects is not repeated here for each id. It
-//! follows from what was sent: [`expected`] plays a correct server.
+//! follows from what was sent, by playing a correct server.
 
 use std::collections::BTreeMap;
 use std::fmt;

@@ -19,8 +19,9 @@ use crate::wire::Setting;
 /// How long silence lasts before it counts, if nobody says otherwise.
 pub const PATIENCE: Duration = Duration::from_secs(2);
 
-/// How many cases run at a time, if nobody says otherwise.
-pub const JOBS: usize = 16;
+/// How many cases run at a time, if nobody says otherwise. Most of them wait
+/// for the server, and some servers take a second for each FIN.
+pub const JOBS: usize = 64;
 
 /// So many times the patience is the end of a case that goes on although each
 /// of its steps is bounded: some have forty steps, and a witness takes ten.
