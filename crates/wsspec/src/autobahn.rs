@@ -153,9 +153,8 @@ pub fn judge(id: &str, record: &Record) -> Words {
     }
     words.behavior = behavior(id, record, &observed);
     words.behavior_close = behavior_close(id, record, &observed);
-    let code_decides = is_of(id, "7") && id != "7.1.6";
-    let closer_decides =
-        is_of(id, "6") && !is_of(id, "7") && !tester_closes(id, record);
+    let code_decides = is_of(id, "7");
+    let closer_decides = is_of(id, "6") && !tester_closes(id, record);
     match words.behavior_close {
         BehaviorClose::WrongCode if code_decides => {
             words.behavior = Behavior::Failed;
