@@ -163,8 +163,7 @@ impl Peer {
     ///
     /// A server that stopped reading.
     pub async fn send(&mut self, frame: Frame) -> Result<(), Finding> {
-        let octets = self.encode([frame]);
-        let written = self.wire.write(&octets).await;
+        let written = self.reply(frame).await;
         self.step();
         written
     }
@@ -527,6 +526,13 @@ impl Peer {
         }
     }
 
+    /// Sends what every client has to answer. The case's timer runs on: the
+    /// case has not gone a step further.
+    async fn reply(&mut self, frame: Frame) -> Result<(), Finding> {
+        let octets = self.encode([frame]);
+        self.wire.write(&octets).await
+    }
+
     /// What a frame completes, if anything.
     async fn take(
         &mut self,
@@ -542,14 +548,14 @@ impl Peer {
             .map_err(|violation| self.illegal(violation))?;
         match frame.opcode {
             Opcode::PING => {
-                self.send(Frame::pong(frame.payload)).await?;
+                self.reply(Frame::pong(frame.payload)).await?;
                 return Ok(None);
             }
             Opcode::CLOSE => {
                 self.close_received = true;
                 if !self.close_sent {
                     let reply = Frame::close(StatusCode::NORMAL_CLOSURE, "");
-                    self.send(reply).await?;
+                    self.reply(reply).await?;
                 }
             }
             _ => {}
