@@ -9,6 +9,8 @@ pub struct Utf8 {
     /// The beginning of a code point that is not complete yet.
     pending: [u8; 4],
     pending_length: usize,
+    /// A text that has a fault keeps it, whatever comes.
+    faulty: bool,
 }
 
 /// The octets so far can't be the beginning of any UTF-8 text.
@@ -21,8 +23,30 @@ impl Utf8 {
     ///
     /// # Errors
     ///
-    /// [`NotUtf8`] as soon as nothing that could follow would make it valid.
-    pub fn push(&mut self, mut octets: &[u8]) -> Result<(), NotUtf8> {
+    /// [`NotUtf8`] as soon as nothing that could follow would make it valid,
+    /// and from then on until [`Utf8::finish`].
+    pub fn push(&mut self, octets: &[u8]) -> Result<(), NotUtf8> {
+        if self.faulty || self.take(octets).is_err() {
+            self.faulty = true;
+            return Err(NotUtf8);
+        }
+        Ok(())
+    }
+
+    /// Ends the text and makes ready for the next one.
+    ///
+    /// # Errors
+    ///
+    /// [`NotUtf8`] if the text had a fault or ends inside a code point.
+    pub fn finish(&mut self) -> Result<(), NotUtf8> {
+        let text = std::mem::take(self);
+        if text.faulty || text.pending_length > 0 {
+            return Err(NotUtf8);
+        }
+        Ok(())
+    }
+
+    fn take(&mut self, mut octets: &[u8]) -> Result<(), NotUtf8> {
         while self.pending_length > 0 {
             let [first, rest @ ..] = octets else {
                 return Ok(());
@@ -49,16 +73,30 @@ impl Utf8 {
         self.pending_length = tail.len();
         Ok(())
     }
+}
 
-    /// Ends the text and makes ready for the next one.
-    ///
-    /// # Errors
-    ///
-    /// [`NotUtf8`] if the text ends inside a code point.
-    pub fn finish(&mut self) -> Result<(), NotUtf8> {
-        match std::mem::take(&mut self.pending_length) {
-            0 => Ok(()),
-            _ => Err(NotUtf8),
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_fault_stays_until_the_text_ends() {
+        let mut text = Utf8::default();
+        for octet in [0xe2, 0x28, b'a', 0x82, 0xe2, 0x82, 0xac] {
+            let fine = text.push(&[octet]).is_ok();
+            assert_eq!(fine, octet == 0xe2 && !text.faulty, "{octet:#x}");
+        }
+        assert_eq!(text.finish(), Err(NotUtf8));
+        assert_eq!(text.push("€".as_bytes()), Ok(()));
+        assert_eq!(text.finish(), Ok(()));
+    }
+
+    #[test]
+    fn nothing_that_follows_a_fault_is_looked_at() {
+        let mut text = Utf8::default();
+        assert_eq!(text.push(&[0xf0]), Ok(()));
+        for _ in 0..8 {
+            assert_eq!(text.push(&[0xf0]), Err(NotUtf8));
         }
     }
 }

@@ -5,6 +5,8 @@
 //! real servers have or had, so the list reads as a catalogue of them.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use rfc6455::handshake::{Refusal, RequestHead, accept, check_request};
 use rfc6455::utf8::Utf8;
@@ -240,7 +242,7 @@ defects! {
     PongCut,
     /// A Pong carries the Ping's payload as text.
     PongAsText,
-    /// Of the Pings in one segment only the first is answered.
+    /// Of several Pings in a row only the first is answered.
     FirstPingOnly,
     /// A Pong is answered with a Pong.
     PongAnswered,
@@ -312,6 +314,7 @@ impl Defect {
 pub(crate) struct Reference {
     address: SocketAddr,
     accepting: tokio::task::JoinHandle<()>,
+    panics: Arc<AtomicUsize>,
 }
 
 impl Reference {
@@ -321,14 +324,25 @@ impl Reference {
             .await
             .expect("a free port");
         let address = listener.local_addr().expect("an address");
+        let panics = Arc::new(AtomicUsize::new(0));
+        let count = Arc::clone(&panics);
         let accepting = tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
                 _ = stream.set_nodelay(true);
                 let connection = Connection::new(stream, defect);
-                tokio::spawn(connection.serve());
+                let count = Arc::clone(&count);
+                tokio::spawn(async move {
+                    if tokio::spawn(connection.serve()).await.is_err() {
+                        count.fetch_add(1, Ordering::Relaxed);
+                    }
+                });
             }
         });
-        Self { address, accepting }
+        Self {
+            address,
+            accepting,
+            panics,
+        }
     }
 
     pub(crate) fn url(&self) -> String {
@@ -337,8 +351,12 @@ impl Reference {
 }
 
 impl Drop for Reference {
+    /// A connection that ends in a panic looks like one that fails in order.
     fn drop(&mut self) {
         self.accepting.abort();
+        if !std::thread::panicking() {
+            assert_eq!(self.panics.load(Ordering::Relaxed), 0, "it panicked");
+        }
     }
 }
 
@@ -355,6 +373,8 @@ struct Connection {
     fragments: usize,
     text: Utf8,
     failed: bool,
+    /// Whether the frame before was a Ping.
+    after_ping: bool,
     held_back: Vec<Frame>,
     out: Vec<u8>,
 }
@@ -390,6 +410,7 @@ impl Connection {
             fragments: 0,
             text: Utf8::default(),
             failed: false,
+            after_ping: false,
             held_back: Vec::new(),
             out: Vec::new(),
         }
@@ -722,18 +743,15 @@ impl Connection {
 
     /// Answers the frames that are complete.
     async fn answer_frames(&mut self) -> Goes {
-        let mut pings = 0;
         loop {
             let frame = match self.decoder.next_frame() {
                 Ok(Some(frame)) => frame,
                 Ok(None) => break,
                 Err(violation) => return self.fail(&violation),
             };
-            pings += usize::from(frame.opcode == Opcode::PING);
-            if pings > 1
-                && frame.opcode == Opcode::PING
-                && self.has(Defect::FirstPingOnly)
-            {
+            let ping = frame.opcode == Opcode::PING;
+            let again = std::mem::replace(&mut self.after_ping, ping);
+            if ping && again && self.has(Defect::FirstPingOnly) {
                 continue;
             }
             if self.answer_frame(frame) == Goes::Down {
