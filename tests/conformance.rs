@@ -106,7 +106,8 @@ fn judge(
     eprintln!("building {label}");
     let run = server.build(variant)?;
     let mut running = server.start(&run)?;
-    let endpoint = Endpoint::new(running.url.clone(), PATIENCE);
+    let mut endpoint = Endpoint::new(running.url.clone(), PATIENCE);
+    endpoint.declared = variant.declared();
     eprintln!(
         "judging {label} at {}: {} cases",
         endpoint.url,

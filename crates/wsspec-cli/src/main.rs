@@ -197,8 +197,10 @@ fn report(
     took: Duration,
 ) -> std::io::Result<()> {
     for judged in judged {
-        let needs_a_look =
-            !matches!(judged.outcome, Outcome::Pass | Outcome::Info);
+        let needs_a_look = !matches!(
+            judged.outcome,
+            Outcome::Pass | Outcome::Info | Outcome::Unsupported
+        );
         if needs_a_look {
             writeln!(out, "{}", Explained(judged))?;
         } else if arguments.verbose {

@@ -21,6 +21,8 @@ pub struct Case {
     /// The Autobahn|Testsuite case that it carries: it opens the connection,
     /// sends and closes as that does.
     pub autobahn: Option<&'static str>,
+    /// Where servers got this wrong: advisories and threads.
+    pub seen: Option<&'static str>,
     /// What finds out.
     pub(crate) run: Run,
 }
@@ -71,8 +73,14 @@ impl Case {
             rule,
             clauses,
             autobahn,
+            seen: None,
             run,
         }
+    }
+
+    /// For the macro alone.
+    pub(crate) const fn seen(self, seen: Option<&'static str>) -> Self {
+        Self { seen, ..self }
     }
 }
 
@@ -87,30 +95,33 @@ impl Case {
 /// ```
 ///
 /// `Peer` cases begin on an open connection, `Dialer` cases before the
-/// opening handshake. A family of values is one function with an argument,
+/// opening handshake; `seen "CVE-…"` behind the clauses says where servers got
+/// it wrong. A family of values is one function with an argument,
 /// one row per id.
 macro_rules! cases {
     ($subject:ident: $(
         $(#[doc = $rule:literal])+
         $level:ident $id:literal [$($clause:literal),+ $(,)?]
             $(autobahn $autobahn:literal)?
+            $(seen $seen:literal)?
             => $judge:ident $(($($argument:expr),+ $(,)?))?;
     )+) => {
-        pub(super) const CASES: &[$crate::case::Case] = &[$(
+        pub(in crate::cases) const CASES: &[$crate::case::Case] = &[$(
             $crate::case::Case::new(
                 $id,
                 $crate::verdict::Level::$level,
                 concat!($($rule),+),
                 &[$($clause),+],
-                $crate::case::cases!(@autobahn $($autobahn)?),
+                $crate::case::cases!(@option $($autobahn)?),
                 $crate::case::Run::$subject(|subject| {
                     Box::pin($judge(subject $(, $($argument),+)?))
                 }),
             )
+            .seen($crate::case::cases!(@option $($seen)?))
         ),+];
     };
-    (@autobahn $autobahn:literal) => { Some($autobahn) };
-    (@autobahn) => { None };
+    (@option $value:literal) => { Some($value) };
+    (@option) => { None };
 }
 
 /// A table of cases that differ in one value: one function, one rule, one row
@@ -126,38 +137,43 @@ macro_rules! cases {
 macro_rules! family {
     ($name:ident, $subject:ident:
         $(#[doc = $rule:literal])+
-        $level:ident $prefix:literal $clauses:tt => $judge:ident;
+        $level:ident $prefix:literal $clauses:tt $(seen $seen:literal)?
+            => $judge:ident;
         $($row:literal $(autobahn $autobahn:literal)?
             ($($argument:expr),+ $(,)?);)+
     ) => {
         $crate::case::family! { @rows
             $name, $subject, $level, concat!($($rule),+), $prefix, $clauses,
-            $judge;
+            ($($seen)?), $judge;
             $($row, ($($autobahn)?), ($($argument),+);)+
         }
     };
     (@rows
         $name:ident, $subject:ident, $level:ident, $rule:expr, $prefix:literal,
-        [$($clause:literal),+ $(,)?], $judge:ident;
+        [$($clause:literal),+ $(,)?], $seen:tt, $judge:ident;
         $($row:literal, ($($autobahn:literal)?), ($($argument:expr),+);)+
     ) => {
-        pub(super) const $name: &[$crate::case::Case] = {
+        pub(in crate::cases) const $name: &[$crate::case::Case] = {
             const CLAUSES: &[&str] = &[$($clause),+];
             const RULE: &str = $rule;
+            const SEEN: Option<&str> = $crate::case::family!(@seen $seen);
             &[$(
                 $crate::case::Case::new(
                     concat!($prefix, $row),
                     $crate::verdict::Level::$level,
                     RULE,
                     CLAUSES,
-                    $crate::case::cases!(@autobahn $($autobahn)?),
+                    $crate::case::cases!(@option $($autobahn)?),
                     $crate::case::Run::$subject(|subject| {
                         Box::pin($judge(subject, $($argument),+))
                     }),
                 )
+                .seen(SEEN)
             ),+]
         };
     };
+    (@seen ($seen:literal)) => { Some($seen) };
+    (@seen ()) => { None };
 }
 
 pub(crate) use {cases, family};

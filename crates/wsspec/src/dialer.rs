@@ -5,6 +5,7 @@ use std::fmt;
 use bytes::{Bytes, BytesMut};
 use rfc6455::handshake::{self, BadAnswer, MalformedHead, ResponseHead};
 
+use crate::content::Content;
 use crate::endpoint::Endpoint;
 use crate::peer::Peer;
 use crate::record::{End, What};
@@ -29,13 +30,25 @@ pub struct Dialer {
 #[derive(Clone, Debug)]
 pub struct Request {
     method: String,
-    target: String,
+    target: Vec<u8>,
     version: String,
-    fields: Vec<(String, Vec<u8>)>,
+    /// Octets before the request line.
+    preceded_by: Vec<u8>,
+    lines: Vec<Line>,
     key: String,
     /// Octets that go out in the same write, right behind the head.
     followed_by: Vec<u8>,
+    /// Octets that go out when the server says 100.
+    held_back: Vec<u8>,
     write: Write,
+}
+
+/// A line of a head.
+#[derive(Clone, Debug)]
+enum Line {
+    Field(String, Vec<u8>),
+    /// Written as it is.
+    Raw(Vec<u8>),
 }
 
 /// How the octets of a request are cut.
@@ -43,12 +56,18 @@ pub struct Request {
 enum Write {
     AtOnce,
     OctetByOctet,
+    /// In writes of this many octets, until the server has an answer.
+    UntilAnswered(usize),
 }
 
 /// What came back for a request.
 #[derive(Debug)]
 pub struct Answer {
     reply: Reply,
+    /// Whether a 100 came before it.
+    continued: bool,
+    /// Whether the request's method was HEAD, so that no content follows.
+    to_head: bool,
     key: String,
     wire: Wire,
     /// What followed the head.
@@ -99,9 +118,39 @@ impl Request {
 
     /// Another target.
     #[must_use]
-    pub fn target(mut self, target: &str) -> Self {
-        self.target = target.to_owned();
+    pub fn target(mut self, target: impl AsRef<[u8]>) -> Self {
+        self.target = target.as_ref().to_vec();
         self
+    }
+
+    /// The same target as an absolute URI (RFC 9112 §3.2.2).
+    #[must_use]
+    pub fn absolute_target(mut self) -> Self {
+        let mut target = b"http://".to_vec();
+        target.extend_from_slice(self.value("Host"));
+        target.extend_from_slice(&self.target);
+        self.target = target;
+        self
+    }
+
+    /// The same target with a query, or with more of it.
+    #[must_use]
+    pub fn query(mut self, query: impl AsRef<[u8]>) -> Self {
+        let mark = match self.target.contains(&b'?') {
+            true => b'&',
+            false => b'?',
+        };
+        self.target.push(mark);
+        self.target.extend_from_slice(query.as_ref());
+        self
+    }
+
+    fn value(&self, name: &str) -> &[u8] {
+        let values = self.lines.iter().find_map(|line| match line {
+            Line::Field(field, value) if field == name => Some(&value[..]),
+            _ => None,
+        });
+        values.unwrap_or_default()
     }
 
     /// Another HTTP version, such as `HTTP/1.0`.
@@ -113,30 +162,52 @@ impl Request {
 
     /// Another value in the place of a field's.
     #[must_use]
-    pub fn set(mut self, name: &str, value: &str) -> Self {
-        for field in &mut self.fields {
-            if field.0.eq_ignore_ascii_case(name) {
-                field.1 = value.into();
+    pub fn set(mut self, name: &str, value: impl AsRef<[u8]>) -> Self {
+        let value = value.as_ref();
+        for line in &mut self.lines {
+            if let Line::Field(field, old) = line
+                && field.eq_ignore_ascii_case(name)
+            {
+                *old = value.to_vec();
             }
         }
         if name.eq_ignore_ascii_case("Sec-WebSocket-Key") {
-            self.key = value.to_owned();
+            self.key = String::from_utf8_lossy(value).into_owned();
         }
         self
     }
 
     /// One more field line, at the end.
     #[must_use]
-    pub fn add(mut self, name: &str, value: &str) -> Self {
-        self.fields.push((name.to_owned(), value.into()));
+    pub fn add(mut self, name: &str, value: impl AsRef<[u8]>) -> Self {
+        let value = value.as_ref().to_vec();
+        self.lines
+            .push(Line::Field(name.to_owned(), value));
+        self
+    }
+
+    /// One more line as it is, at the end.
+    #[must_use]
+    pub fn line(mut self, line: impl AsRef<[u8]>) -> Self {
+        self.lines.push(Line::Raw(line.as_ref().to_vec()));
+        self
+    }
+
+    /// One more line as it is, right behind the request line.
+    #[must_use]
+    pub fn first_line(mut self, line: impl AsRef<[u8]>) -> Self {
+        self.lines
+            .insert(0, Line::Raw(line.as_ref().to_vec()));
         self
     }
 
     /// No field of this name.
     #[must_use]
     pub fn without(mut self, name: &str) -> Self {
-        self.fields
-            .retain(|(field, _)| !field.eq_ignore_ascii_case(name));
+        self.lines.retain(|line| {
+            !matches!(line, Line::Field(field, _)
+                if field.eq_ignore_ascii_case(name))
+        });
         self
     }
 
@@ -144,18 +215,36 @@ impl Request {
     /// names.
     #[must_use]
     pub fn shuffled(mut self, name: fn(&str) -> String) -> Self {
-        self.fields.reverse();
-        for field in &mut self.fields {
-            field.0 = name(&field.0);
+        self.lines.reverse();
+        for line in &mut self.lines {
+            if let Line::Field(field, _) = line {
+                *field = name(field);
+            }
         }
         self
     }
 
-    /// Octets in the same write, right behind the head.
+    /// Octets before the request line.
     #[must_use]
-    pub fn followed_by(mut self, octets: Vec<u8>) -> Self {
-        self.followed_by = octets;
+    pub fn preceded_by(mut self, octets: impl AsRef<[u8]>) -> Self {
+        self.preceded_by = octets.as_ref().to_vec();
         self
+    }
+
+    /// Octets in the same write, right behind the head: content, another
+    /// request, or what may not be there at all.
+    #[must_use]
+    pub fn followed_by(mut self, octets: impl AsRef<[u8]>) -> Self {
+        self.followed_by = octets.as_ref().to_vec();
+        self
+    }
+
+    /// Content that is sent when the server has said 100 (Continue).
+    #[must_use]
+    pub fn content_after_100(mut self, content: &str) -> Self {
+        self.held_back = content.into();
+        self.add("Expect", "100-continue")
+            .add("Content-Length", content.len().to_string())
     }
 
     /// The same octets, one at a time.
@@ -165,18 +254,37 @@ impl Request {
         self
     }
 
-    fn head(&self) -> Vec<u8> {
+    /// The same octets in writes of 4 KiB, which end when the server has
+    /// something to say to them.
+    #[must_use]
+    pub fn until_answered(mut self) -> Self {
+        self.write = Write::UntilAnswered(4 << 10);
+        self
+    }
+
+    /// The request up to the empty line, as it goes out.
+    #[must_use]
+    pub fn head(&self) -> Vec<u8> {
         let Self {
             method,
             target,
             version,
             ..
         } = self;
-        let mut head = format!("{method} {target} {version}\r\n").into_bytes();
-        for (name, value) in &self.fields {
-            head.extend_from_slice(name.as_bytes());
-            head.extend_from_slice(b": ");
-            head.extend_from_slice(value);
+        let mut head = self.preceded_by.clone();
+        head.extend_from_slice(method.as_bytes());
+        head.push(b' ');
+        head.extend_from_slice(target);
+        head.extend_from_slice(format!(" {version}\r\n").as_bytes());
+        for line in &self.lines {
+            match line {
+                Line::Field(name, value) => {
+                    head.extend_from_slice(name.as_bytes());
+                    head.extend_from_slice(b": ");
+                    head.extend_from_slice(value);
+                }
+                Line::Raw(line) => head.extend_from_slice(line),
+            }
             head.extend_from_slice(b"\r\n");
         }
         head.extend_from_slice(b"\r\n");
@@ -211,14 +319,18 @@ impl Dialer {
         ];
         Request {
             method: "GET".to_owned(),
-            target: url.target().to_owned(),
+            target: url.target().into(),
             version: "HTTP/1.1".to_owned(),
-            fields: fields
+            preceded_by: Vec::new(),
+            lines: fields
                 .into_iter()
-                .map(|(name, value)| (name.to_owned(), value.into_bytes()))
+                .map(|(name, value)| {
+                    Line::Field(name.to_owned(), value.into_bytes())
+                })
                 .collect(),
             key,
             followed_by: Vec::new(),
+            held_back: Vec::new(),
             write: Write::AtOnce,
         }
     }
@@ -229,41 +341,9 @@ impl Dialer {
     ///
     /// No connection, or a server that does not read.
     pub async fn dial(&mut self, request: Request) -> Result<Answer, Finding> {
-        let mut wire = Wire::open(&self.setting).await?;
-        let mut octets = request.head();
-        wire.note(What::SentHead(Bytes::copy_from_slice(&octets)));
-        if !request.followed_by.is_empty() {
-            wire.note(What::SentOctets(Bytes::copy_from_slice(
-                &request.followed_by,
-            )));
-        }
-        octets.extend_from_slice(&request.followed_by);
-        match request.write {
-            Write::AtOnce => wire.write(&octets).await?,
-            Write::OctetByOctet => {
-                for octet in octets.chunks(1) {
-                    wire.write(octet).await?;
-                    tokio::task::yield_now().await;
-                }
-            }
-        }
-        let endpoint = std::sync::Arc::clone(&wire.endpoint);
-        let mut rest = BytesMut::new();
-        let reply = endpoint
-            .patiently(reply(&mut wire, &mut rest))
-            .await;
-        let reply = reply.unwrap_or_else(|| {
-            note_octets(&wire, &rest);
-            Reply::Silence(endpoint.patience)
-        });
+        let wire = Wire::open(&self.setting).await?;
         let random = self.random.fork();
-        Ok(Answer {
-            reply,
-            key: request.key,
-            wire,
-            rest,
-            random,
-        })
+        exchange(wire, BytesMut::new(), &request, random).await
     }
 
     /// The connection after a right opening handshake.
@@ -286,7 +366,7 @@ impl Dialer {
         let authority = self.setting.endpoint.url.authority();
         let agent = concat!("wsspec/", env!("CARGO_PKG_VERSION"));
         let key = request.key.clone();
-        request.fields = [
+        request.lines = [
             ("User-Agent", agent),
             ("Host", &authority),
             ("Upgrade", "WebSocket"),
@@ -296,7 +376,7 @@ impl Dialer {
             ("Sec-WebSocket-Key", &key),
             ("Sec-WebSocket-Version", "13"),
         ]
-        .map(|(name, value)| (name.to_owned(), value.into()))
+        .map(|(name, value)| Line::Field(name.to_owned(), value.into()))
         .into();
         self.open_with(request).await
     }
@@ -314,7 +394,82 @@ impl Dialer {
     }
 }
 
-/// Reads a head; interim answers but 101 are read over.
+/// Sends a request and waits for its answer.
+async fn exchange(
+    mut wire: Wire,
+    rest: BytesMut,
+    request: &Request,
+    random: fastrand::Rng,
+) -> Result<Answer, Finding> {
+    let mut octets = request.head();
+    wire.note(What::SentHead(shown(&octets)));
+    if !request.followed_by.is_empty() {
+        wire.note(What::SentOctets(shown(&request.followed_by)));
+    }
+    octets.extend_from_slice(&request.followed_by);
+    match request.write {
+        Write::AtOnce => wire.write(&octets).await?,
+        Write::OctetByOctet => {
+            for octet in octets.chunks(1) {
+                wire.write(octet).await?;
+                tokio::task::yield_now().await;
+            }
+        }
+        Write::UntilAnswered(count) => {
+            wire.write_until_answered(&octets, count).await?;
+        }
+    }
+    answer(wire, rest, request, random).await
+}
+
+/// As much of what is sent as a trace could show.
+fn shown(octets: &[u8]) -> Bytes {
+    Bytes::copy_from_slice(&octets[..octets.len().min(MOST_OF_HEAD)])
+}
+
+/// Waits for the answer to a request that has been sent.
+async fn answer(
+    mut wire: Wire,
+    mut rest: BytesMut,
+    request: &Request,
+    random: fastrand::Rng,
+) -> Result<Answer, Finding> {
+    let endpoint = std::sync::Arc::clone(&wire.endpoint);
+    let mut continues = 0;
+    let reply = loop {
+        let reply = endpoint
+            .patiently(reply(&mut wire, &mut rest))
+            .await;
+        let reply = reply.unwrap_or_else(|| {
+            note_octets(&wire, &rest);
+            Reply::Silence(endpoint.patience)
+        });
+        match &reply {
+            Reply::Head(head)
+                if head.status == 100 && continues < MOST_INTERIM =>
+            {
+                continues += 1;
+                if continues == 1 && !request.held_back.is_empty() {
+                    let octets = Bytes::copy_from_slice(&request.held_back);
+                    wire.note(What::SentOctets(octets));
+                    wire.write(&request.held_back).await?;
+                }
+            }
+            _ => break reply,
+        }
+    };
+    Ok(Answer {
+        reply,
+        continued: continues > 0,
+        to_head: request.method == "HEAD",
+        key: request.key.clone(),
+        wire,
+        rest,
+        random,
+    })
+}
+
+/// Reads a head; interim answers but 100 and 101 are read over.
 async fn reply(wire: &mut Wire, received: &mut BytesMut) -> Reply {
     let mut interim = 0;
     loop {
@@ -326,7 +481,7 @@ async fn reply(wire: &mut Wire, received: &mut BytesMut) -> Reply {
             Ok(Some((head, length))) => {
                 let octets = received.split_to(length).freeze();
                 wire.note(What::ReceivedHead(octets));
-                if head.status != 101 && (100..200).contains(&head.status) {
+                if (102..200).contains(&head.status) {
                     interim += 1;
                     if interim > MOST_INTERIM {
                         return Reply::TooLong;
@@ -376,6 +531,96 @@ impl Answer {
             Reply::Head(head) => Ok(head),
             other => Err(Finding::violation("an HTTP answer", other)),
         }
+    }
+
+    /// Whether a 100 (Continue) came before it.
+    #[must_use]
+    pub fn was_continued(&self) -> bool {
+        self.continued
+    }
+
+    /// Sends another request over the same connection.
+    ///
+    /// # Errors
+    ///
+    /// A server that does not read.
+    pub async fn again(mut self, request: &Request) -> Result<Self, Finding> {
+        self.read_content().await;
+        exchange(self.wire, self.rest, request, self.random).await
+    }
+
+    /// The answer to a request that went out behind the one before.
+    ///
+    /// # Errors
+    ///
+    /// None of its own.
+    pub async fn next(mut self, request: &Request) -> Result<Self, Finding> {
+        self.read_content().await;
+        answer(self.wire, self.rest, request, self.random).await
+    }
+
+    /// Sends octets over the same connection, which HTTP has no use for, and
+    /// waits for what comes back.
+    ///
+    /// # Errors
+    ///
+    /// A server that does not read.
+    pub async fn send(mut self, octets: &[u8]) -> Result<Self, Finding> {
+        self.read_content().await;
+        self.wire
+            .note(What::SentOctets(Bytes::copy_from_slice(octets)));
+        self.wire.write(octets).await?;
+        let endpoint = std::sync::Arc::clone(&self.wire.endpoint);
+        let reply = reply(&mut self.wire, &mut self.rest);
+        let reply = endpoint.patiently(reply).await;
+        self.reply = reply.unwrap_or(Reply::Silence(endpoint.patience));
+        Ok(self)
+    }
+
+    /// Holds if nothing comes behind this answer but the end.
+    ///
+    /// # Errors
+    ///
+    /// What comes instead, and silence.
+    pub async fn expect_end(mut self) -> Verdict {
+        self.read_content().await;
+        let endpoint = std::sync::Arc::clone(&self.wire.endpoint);
+        let expected = "the end of the connection behind the answer";
+        if !self.rest.is_empty() {
+            let reply = reply(&mut self.wire, &mut self.rest).await;
+            return Err(Finding::violation(expected, reply));
+        }
+        let read = self.wire.read(&mut self.rest);
+        match endpoint.patiently(read).await {
+            Some(Some(End::Fin | End::Reset)) => Ok(()),
+            Some(_) => {
+                note_octets(&self.wire, &self.rest);
+                Err(Finding::violation(expected, "more octets"))
+            }
+            None => Err(Finding::violation(
+                expected,
+                format_args!("nothing within {:?}", endpoint.patience),
+            )),
+        }
+    }
+
+    /// Reads the content behind the head, so that the next answer begins;
+    /// what is malformed or too long is left, and will be no answer.
+    async fn read_content(&mut self) {
+        let Reply::Head(head) = &self.reply else {
+            return;
+        };
+        let mut content = Content::of(head, self.to_head);
+        let endpoint = std::sync::Arc::clone(&self.wire.endpoint);
+        let (wire, rest) = (&mut self.wire, &mut self.rest);
+        let read = async {
+            while !content.take(rest) {
+                if wire.read(rest).await.is_some() {
+                    return;
+                }
+            }
+        };
+        endpoint.patiently(read).await;
     }
 
     /// Whether the server switched, by the status alone.

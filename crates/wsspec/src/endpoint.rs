@@ -89,6 +89,35 @@ impl Url {
     }
 }
 
+/// What a server declares of itself. Cases read it and never guess.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Declared {
+    /// The largest message that it echoes, in octets.
+    pub max_message: Option<u64>,
+    /// The largest frame that it takes, in octets, if that is less.
+    pub max_frame: Option<u64>,
+}
+
+/// What a server has been sent and has to work through.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Load {
+    pub(crate) octets: usize,
+    pub(crate) frames: usize,
+}
+
+impl Load {
+    /// How many times the patience it deserves.
+    fn patiences(self) -> u32 {
+        let more = self.octets / (256 << 10) + self.frames / 10_000;
+        u32::try_from(1 + more).map_or(5, |more| more.min(5))
+    }
+
+    /// In how many turns a server may take it up.
+    fn turns(self) -> usize {
+        (self.octets / (4 << 10) + self.frames / 100).min(1000)
+    }
+}
+
 /// An endpoint, and how long to wait when it says nothing.
 #[derive(Debug)]
 pub struct Endpoint {
@@ -100,6 +129,8 @@ pub struct Endpoint {
     /// Whether cases that Autobahn has, too, end by Autobahn's own timers:
     /// then a slow server or a busy machine changes its words, as there.
     pub autobahn_timers: bool,
+    /// What the server declares.
+    pub declared: Declared,
     /// Whether anybody knows that it echoes at all.
     known: bool,
     /// Whether the last witness was served, or none was needed yet.
@@ -116,6 +147,7 @@ impl Endpoint {
             url,
             patience,
             autobahn_timers: false,
+            declared: Declared::default(),
             known: true,
             serves: AtomicBool::new(true),
             asking: AtomicBool::new(false),
@@ -159,6 +191,20 @@ impl Endpoint {
         patience: Duration,
         event: impl Future<Output = T>,
     ) -> Option<T> {
+        self.behind(Load::default(), patience, event)
+            .await
+    }
+
+    /// The same for a server that has so much to work through first: it has
+    /// longer for it, and the witness asks more often, as a server may take
+    /// turns between its connections with each few KiB.
+    pub(crate) async fn behind<T>(
+        self: &Arc<Self>,
+        load: Load,
+        patience: Duration,
+        event: impl Future<Output = T>,
+    ) -> Option<T> {
+        let patience = patience * load.patiences();
         let mut event = pin!(event);
         if let Ok(happened) = timeout(patience, &mut event).await {
             return Some(happened);
@@ -170,7 +216,8 @@ impl Endpoint {
         {
             return None;
         }
-        let witness = timeout(self.patience * 10, self.echo_round_trips(3));
+        let witness = self.echo_round_trips(3 + load.turns());
+        let witness = timeout(self.patience * 10, witness);
         let happened = tokio::select! {
             biased;
             happened = &mut event => Some(happened),

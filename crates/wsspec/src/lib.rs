@@ -19,6 +19,7 @@ pub mod autobahn;
 pub mod case;
 pub mod cases;
 pub mod clauses;
+mod content;
 pub mod dialer;
 pub mod endpoint;
 pub mod known;

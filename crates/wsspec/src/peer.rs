@@ -10,12 +10,16 @@ use rfc6455::{Decoder, Frame, MaskingKey, Opcode, Rules, Sender, StatusCode};
 use tokio::time::{Instant, timeout, timeout_at};
 
 use crate::autobahn::{self, CLOSING, Timer};
+use crate::endpoint::{Declared, Load};
 use crate::record::{End, FrameRecord, Record, Wait, What, describe};
 use crate::verdict::{Finding, Verdict};
 use crate::wire::Wire;
 
 /// The largest message that is read; no case has a larger one echoed.
-const MOST_OF_MESSAGE: u64 = 4 << 20;
+pub(crate) const MOST_OF_MESSAGE: u64 = 4 << 20;
+
+/// Octets in a write that looks for an answer before the next.
+const WRITE_AT_ONCE: usize = 16 << 10;
 
 /// So much may still come while the connection closes; more is a flood.
 const MOST_AFTER_CLOSE: usize = 1000;
@@ -41,6 +45,8 @@ pub struct Peer {
     /// With Autobahn's timers: what ends the case, and when.
     timer: Option<Timer>,
     deadline: Instant,
+    /// All that the server has been sent.
+    sent: Load,
     /// Whether nothing has come for as long as the patience lasts.
     waited: bool,
     fences: u32,
@@ -55,6 +61,9 @@ pub enum Cut {
     Apart,
     /// Writes of so many octets, with other work in between.
     Octets(usize),
+    /// Writes that end as soon as the server has something to say: of what it
+    /// takes offence at, it need not read the rest.
+    UntilAnswered,
 }
 
 /// What can come from the server.
@@ -138,6 +147,7 @@ impl Peer {
             illegal: None,
             timer: None,
             deadline: Instant::now(),
+            sent: Load::default(),
             waited: false,
             fences: 0,
         }
@@ -181,6 +191,26 @@ impl Peer {
         written
     }
 
+    /// Sends octets as they are unless the server has something to say, and
+    /// tells whether they were sent.
+    ///
+    /// # Errors
+    ///
+    /// A server that neither reads nor says anything.
+    pub async fn send_while_silent(
+        &mut self,
+        octets: &[u8],
+    ) -> Result<bool, Finding> {
+        let sent = self
+            .wire
+            .write_until_answered(octets, WRITE_AT_ONCE)
+            .await?;
+        self.wire
+            .note(What::SentOctets(Bytes::copy_from_slice(octets)));
+        self.step();
+        Ok(sent)
+    }
+
     /// Sends a frame as it is, masked or not.
     ///
     /// # Errors
@@ -209,6 +239,14 @@ impl Peer {
         let octets_each = match cut {
             Cut::Together => usize::MAX,
             Cut::Octets(count) => count,
+            Cut::UntilAnswered => {
+                let octets = self.encode(frames);
+                self.wire
+                    .write_until_answered(&octets, WRITE_AT_ONCE)
+                    .await?;
+                self.step();
+                return Ok(());
+            }
             Cut::Apart => {
                 for frame in frames {
                     self.send(frame).await?;
@@ -238,8 +276,52 @@ impl Peer {
             self.wire
                 .note(What::SentFrame(FrameRecord::from(&frame)));
             frame.encode(&mut octets);
+            self.sent.frames += 1;
         }
+        self.sent.octets += octets.len();
         octets
+    }
+
+    /// Sends a frame many times, and takes in meanwhile what the server sends:
+    /// who does not read may not complain that nobody answers.
+    ///
+    /// # Errors
+    ///
+    /// A server that neither reads nor sends anything.
+    pub async fn flood(
+        &mut self,
+        frame: &Frame,
+        count: usize,
+    ) -> Result<(), Finding> {
+        let key = MaskingKey(self.random.u32(..).to_be_bytes());
+        let frame = frame.clone().masked(key);
+        self.wire
+            .note(What::SentMany(FrameRecord::from(&frame), count));
+        let mut one = Vec::new();
+        frame.encode(&mut one);
+        let at_once = (WRITE_AT_ONCE / one.len()).max(1);
+        let many = one.repeat(at_once);
+        let mut left = count;
+        while left > 0 {
+            let now = left.min(at_once);
+            let part = &many[..one.len() * now];
+            let mut received = BytesMut::new();
+            self.wire
+                .write_and_read(part, &mut received)
+                .await?;
+            self.decoder.push(&received);
+            self.sent.octets += part.len();
+            self.sent.frames += now;
+            left -= now;
+        }
+        self.step();
+        Ok(())
+    }
+
+    /// What the server declares.
+    #[must_use]
+    pub fn declared(&self) -> Declared {
+        self.wire.endpoint.declared
     }
 
     /// Reads the record of this connection.
@@ -262,6 +344,7 @@ impl Peer {
         // One deadline for the whole item: octets that drip in one by one
         // don't renew it.
         let endpoint = Arc::clone(&self.wire.endpoint);
+        let sent = self.sent;
         let (arrived, waited) = match self.timer {
             Some(timer) => (
                 timeout_at(self.deadline, self.arrive())
@@ -270,7 +353,9 @@ impl Peer {
                 timer.after(),
             ),
             None => {
-                (endpoint.patiently(self.arrive()).await, endpoint.patience)
+                let patience = endpoint.patience;
+                let arrived = self.arrive();
+                (endpoint.behind(sent, patience, arrived).await, patience)
             }
         };
         arrived.unwrap_or_else(|| {

@@ -52,6 +52,8 @@ pub enum What {
     ReceivedFrame(FrameRecord),
     /// We sent octets that are no frame, or only a part of one.
     SentOctets(Bytes),
+    /// We sent a frame so many times.
+    SentMany(FrameRecord, usize),
     /// The frame that came last is one that no server may send.
     Illegal(Violation),
     /// Octets came that are neither a head nor a frame.
@@ -128,7 +130,10 @@ impl Record {
             self.uncounted += 1;
             return;
         }
-        if let What::SentFrame(frame) | What::ReceivedFrame(frame) = &mut what {
+        if let What::SentFrame(frame)
+        | What::SentMany(frame, _)
+        | What::ReceivedFrame(frame) = &mut what
+        {
             let payload = &mut frame.payload;
             if payload.len() <= KEPT_OF_EACH || self.kept >= KEPT_WHOLE {
                 // A slice would keep the whole allocation alive.
@@ -161,6 +166,9 @@ impl Record {
                 What::SentFrame(frame) => ('>', frame.line(false)),
                 What::ReceivedFrame(frame) => ('<', frame.line(true)),
                 What::SentOctets(octets) => ('>', preview(octets)),
+                What::SentMany(frame, count) => {
+                    ('>', format!("{count} × {}", frame.line(false)))
+                }
                 What::ReceivedOctets(octets) => ('<', preview(octets)),
                 What::Opened => continue,
                 What::Mark(_) => {

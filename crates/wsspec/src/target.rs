@@ -15,7 +15,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Deserializer};
 
-use crate::endpoint::Url;
+use crate::endpoint::{Declared, Url};
 use crate::known::KnownViolation;
 
 /// How long a server may take from its start to its ready line.
@@ -63,6 +63,17 @@ pub struct Variant {
     pub max_message: Option<Size>,
     /// The largest frame that it takes, if that is less.
     pub max_frame: Option<Size>,
+}
+
+impl Variant {
+    /// What the variant declares.
+    #[must_use]
+    pub fn declared(&self) -> Declared {
+        Declared {
+            max_message: self.max_message.map(|size| size.0),
+            max_frame: self.max_frame.map(|size| size.0),
+        }
+    }
 }
 
 /// A binary or an example of a cargo package.

@@ -7,7 +7,7 @@ use bytes::BytesMut;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-use crate::endpoint::Endpoint;
+use crate::endpoint::{Endpoint, Load};
 use crate::record::{End, Record, SharedRecord, What, note};
 use crate::verdict::Finding;
 
@@ -96,8 +96,12 @@ impl Wire {
             return Ok(());
         }
         let endpoint = Arc::clone(&self.endpoint);
+        let load = Load {
+            octets: octets.len(),
+            frames: 1,
+        };
         let written = endpoint
-            .patiently(self.stream.write_all(octets))
+            .behind(load, endpoint.patience, self.stream.write_all(octets))
             .await;
         match written {
             Some(Ok(())) => Ok(()),
@@ -106,18 +110,109 @@ impl Wire {
                 self.note(What::SendFailed);
                 Ok(())
             }
-            None => {
-                self.deaf = true;
-                self.note(What::SendFailed);
-                Err(Finding::violation(
-                    "the server to read what is sent",
-                    format_args!(
-                        "nothing was read for {:?}",
-                        endpoint.patience
-                    ),
-                ))
+            None => Err(self.not_read()),
+        }
+    }
+
+    /// Writes in parts of `count` octets until all is written or the server
+    /// has something to say: what a server won't read it may leave lying.
+    /// Tells whether all is written.
+    ///
+    /// # Errors
+    ///
+    /// A server that neither reads nor says anything although it serves
+    /// others.
+    pub(crate) async fn write_until_answered(
+        &mut self,
+        octets: &[u8],
+        count: usize,
+    ) -> Result<bool, Finding> {
+        if self.deaf {
+            return Ok(false);
+        }
+        for part in octets.chunks(count) {
+            let endpoint = Arc::clone(&self.endpoint);
+            let mut peeked = [0; 1];
+            let (mut reading, mut writing) = self.stream.split();
+            let step = async {
+                tokio::select! {
+                    biased;
+                    // An end or an error counts as something said.
+                    _ = reading.peek(&mut peeked) => None,
+                    written = writing.write_all(part) => Some(written),
+                }
+            };
+            match endpoint.patiently(step).await {
+                Some(Some(Ok(()))) => {}
+                Some(Some(Err(_)) | None) => {
+                    self.deaf = true;
+                    self.note(What::SendFailed);
+                    return Ok(false);
+                }
+                None => return Err(self.not_read()),
             }
         }
+        Ok(true)
+    }
+
+    /// Writes all octets and reads meanwhile.
+    ///
+    /// # Errors
+    ///
+    /// A server that neither reads nor says anything although it serves
+    /// others, or that says more than a case asks for.
+    pub(crate) async fn write_and_read(
+        &mut self,
+        octets: &[u8],
+        into: &mut BytesMut,
+    ) -> Result<(), Finding> {
+        if self.deaf {
+            return Ok(());
+        }
+        let mut left = octets;
+        while !left.is_empty() {
+            into.reserve(READ_AT_ONCE);
+            let endpoint = Arc::clone(&self.endpoint);
+            let (mut reading, mut writing) = self.stream.split();
+            let step = async {
+                tokio::select! {
+                    read = reading.read_buf(into) => match read {
+                        Ok(0) | Err(_) => Err(()),
+                        Ok(count) => Ok((count, 0)),
+                    },
+                    written = writing.write(left) => match written {
+                        Ok(0) | Err(_) => Err(()),
+                        Ok(count) => Ok((0, count)),
+                    },
+                }
+            };
+            match endpoint.patiently(step).await {
+                Some(Ok((read, written))) => {
+                    self.received += read;
+                    left = &left[written..];
+                }
+                Some(Err(())) => {
+                    self.deaf = true;
+                    self.note(What::SendFailed);
+                    return Ok(());
+                }
+                None => return Err(self.not_read()),
+            }
+            if self.received > MOST_RECEIVED {
+                self.deaf = true;
+                return Ok(());
+            }
+        }
+        Ok(())
+    }
+
+    fn not_read(&mut self) -> Finding {
+        self.deaf = true;
+        self.note(What::SendFailed);
+        Finding::violation(
+            "the server to read what is sent",
+            format_args!("nothing was read for {:?}", self.endpoint.patience),
+        )
     }
 
     /// Sends FIN and goes on reading.

@@ -1,6 +1,7 @@
 //! The cases, one module a section of RFC 6455, in its order.
 //!
-//! The order here is the order of every list. A new section is a new module
+//! What no RFC says with a MUST, but every server has to live with, stands in
+//! `hostile`. The order here is the order of every list. A new section is a new module
 //! and a line in [`all`]; a new case is a row in its section's table.
 
 use rfc6455::{Frame, StatusCode};
@@ -10,7 +11,10 @@ use crate::peer::{Cut, Incoming, Peer};
 use crate::record::End;
 use crate::verdict::{Finding, Verdict};
 
+mod hostile;
 mod rfc9110_http;
+mod rfc9112_http1;
+mod s10_4_limits;
 mod s4_2_1_reading_the_request;
 mod s4_2_2_answering_the_request;
 mod s5_1_overview;
@@ -18,14 +22,18 @@ mod s5_2_base_framing;
 mod s5_3_masking;
 mod s5_4_fragmentation;
 mod s5_5_control_frames;
+mod s7_1_1_closing_tcp;
 mod s7_1_7_failing_the_connection;
 mod s7_4_status_codes;
 mod s8_1_utf8;
+mod s9_1_negotiating_extensions;
 
 /// Every case, in the order of the RFC.
 pub fn all() -> impl Iterator<Item = &'static Case> {
     [
         s4_2_1_reading_the_request::CASES,
+        s4_2_1_reading_the_request::NOT_CHOSEN,
+        s4_2_1_reading_the_request::MALFORMED,
         s4_2_2_answering_the_request::CASES,
         s5_1_overview::CASES,
         s5_2_base_framing::CASES,
@@ -36,6 +44,8 @@ pub fn all() -> impl Iterator<Item = &'static Case> {
         s5_3_masking::CASES,
         s5_4_fragmentation::CASES,
         s5_5_control_frames::CASES,
+        s7_1_1_closing_tcp::CASES,
+        s7_1_1_closing_tcp::LOST,
         s7_1_7_failing_the_connection::CASES,
         s7_4_status_codes::CASES,
         s7_4_status_codes::VALID,
@@ -46,7 +56,27 @@ pub fn all() -> impl Iterator<Item = &'static Case> {
         s8_1_utf8::CASES,
         s8_1_utf8::VALID,
         s8_1_utf8::INVALID,
+        s8_1_utf8::HEAD,
+        s9_1_negotiating_extensions::NOT_ACCEPTED,
+        s9_1_negotiating_extensions::MALFORMED,
+        s9_1_negotiating_extensions::CASES,
+        s10_4_limits::CASES,
+        s4_2_1_reading_the_request::FITTING,
         rfc9110_http::CASES,
+        rfc9112_http1::CASES,
+        rfc9112_http1::LENGTHS,
+        hostile::handshake::LONG_FIELD,
+        hostile::handshake::MANY_FIELDS,
+        hostile::handshake::LONG_OFFERS,
+        hostile::handshake::ODD_NAMES,
+        hostile::handshake::REFLECTED,
+        hostile::handshake::CASES,
+        hostile::length::ANNOUNCED,
+        hostile::length::ILLEGAL,
+        hostile::length::CASES,
+        hostile::fragments::CASES,
+        hostile::control::CASES,
+        hostile::text::LONG,
     ]
     .into_iter()
     .flatten()

@@ -3,13 +3,44 @@
 use super::s4_2_1_reading_the_request::is_accepted;
 use super::s4_2_2_answering_the_request::Named;
 use crate::case::cases;
-use crate::dialer::Dialer;
+use crate::dialer::{Answer, Dialer, Request};
 use crate::verdict::{Finding, Verdict};
 
 cases! { Dialer:
+    /// A field of 64 KiB is taken as a whole, or refused with an HTTP error
+    /// status.
+    Must "9110/5.4/large-fields-are-taken-or-refused/64-kib" ["9110-5.4-01"]
+        => is_taken_or_refused(|it| it.add("X-Long", "x".repeat(64 << 10)));
+    /// Ten thousand fields are taken, or refused with an HTTP error status.
+    Must "9110/5.4/large-fields-are-taken-or-refused/10000" ["9110-5.4-01"]
+        => is_taken_or_refused(|it| {
+            (0..10_000).fold(it, |it, n| it.add(&format!("X-{n}"), "x"))
+        });
     /// Empty elements of a list are passed over.
     Must "9110/5.6.1/empty-elements-are-passed-over" ["9110-5.6.1-01"]
         => is_accepted(|it| it.set("Connection", ",Upgrade,"));
+
+    /// What becomes of an upgrade that a resource has no use for is left open:
+    /// an answer as if there were none, or an error.
+    May "9110/7.8/upgrade-may-be-ignored" ["9110-7.8-01"]
+        => upgrade_elsewhere;
+    /// Where a client waits for 100 (Continue) before it sends the content,
+    /// a 101 comes after that and not before.
+    Must "9110/7.8/continue-comes-before-the-switch" ["9110-7.8-08"]
+        => continue_comes_first;
+    /// Frames begin behind the content of the request, or the request is
+    /// refused: content of a known length.
+    Must "9110/7.8/frames-begin-behind-the-content/length" ["9110-7.8-09", "9110-7.8-10"]
+        => frames_begin_behind_the_content(|it| {
+            it.add("Content-Length", "5").followed_by("hello")
+        });
+    /// Frames begin behind the content of the request, or the request is
+    /// refused: content in chunks.
+    Must "9110/7.8/frames-begin-behind-the-content/chunks" ["9110-7.8-09", "9110-7.8-10"]
+        => frames_begin_behind_the_content(|it| {
+            it.add("Transfer-Encoding", "chunked")
+                .followed_by("5\r\nhello\r\n0\r\n\r\n")
+        });
 
     /// A 405 says in Allow which methods there are.
     Must "9110/15.5.6/405-has-allow" ["9110-15.5.6-01"]
@@ -17,6 +48,59 @@ cases! { Dialer:
     /// A 426 says in Upgrade to which protocol.
     Must "9110/15.5.22/426-has-upgrade" ["9110-7.8-05", "9110-15.5.22-01"]
         => status_has_field("GET", 426, "Upgrade");
+}
+
+/// Holds if the changed request leads to a connection that echoes, or to an
+/// HTTP error status.
+pub(super) async fn is_taken_or_refused(
+    dialer: &mut Dialer,
+    change: fn(Request) -> Request,
+) -> Verdict {
+    dialer.open().await?;
+    let request = change(dialer.request()).until_answered();
+    works_or_is_refused(dialer.dial(request).await?).await
+}
+
+/// Holds for a connection that echoes, and for an HTTP error status.
+pub(super) async fn works_or_is_refused(answer: Answer) -> Verdict {
+    if answer.is_switch() {
+        return answer.into_peer()?.expect_nothing().await;
+    }
+    answer.expect_refusal()
+}
+
+async fn upgrade_elsewhere(dialer: &mut Dialer) -> Verdict {
+    dialer.open().await?;
+    let request = dialer.request().target("/");
+    let answer = dialer.dial(request).await?;
+    let reply = answer.reply();
+    Err(Finding::Observed(format!("the answer is {reply}")))
+}
+
+async fn continue_comes_first(dialer: &mut Dialer) -> Verdict {
+    dialer.open().await?;
+    let request = dialer.request().content_after_100("hello");
+    let answer = dialer.dial(request).await?;
+    if !answer.is_switch() {
+        answer.head()?;
+        return Ok(());
+    }
+    if !answer.was_continued() {
+        return Err(Finding::violation(
+            "a 100 before the 101, or a refusal",
+            "101 at once",
+        ));
+    }
+    answer.into_peer()?.expect_nothing().await
+}
+
+async fn frames_begin_behind_the_content(
+    dialer: &mut Dialer,
+    change: fn(Request) -> Request,
+) -> Verdict {
+    dialer.open().await?;
+    let request = change(dialer.request());
+    works_or_is_refused(dialer.dial(request).await?).await
 }
 
 /// Asks in a way that may be answered with this status; if it is, the status

@@ -44,6 +44,17 @@ cases! { Dialer:
     /// A subprotocol in the answer is one that was offered.
     Must "6455/4.2.2/subprotocol-only-if-offered/another" ["6455-4.2.2-10", "6455-4.2.2-11"]
         => subprotocol_was_offered;
+    /// A subprotocol in the answer is one of those that were offered.
+    Should "6455/4.2.2/subprotocol-is-one-token/one-line" ["6455-4.2.2-12"]
+        => one_was_chosen(|it| {
+            it.add("Sec-WebSocket-Protocol", "x-one.example, x-two.example")
+        });
+    /// Several lines of subprotocols are one list.
+    Should "6455/4.2.2/subprotocol-is-one-token/two-lines" ["6455-4.2.2-12", "6455-4.2.2-13"]
+        => one_was_chosen(|it| {
+            it.add("Sec-WebSocket-Protocol", "x-one.example")
+                .add("Sec-WebSocket-Protocol", "x-two.example")
+        });
     /// Without an offer the answer has no Sec-WebSocket-Extensions.
     Must "6455/4.2.2/extension-only-if-offered/no-offer" ["6455-4.2.2-15", "6455-9-01"]
         => answer_lacks("Sec-WebSocket-Extensions", |it| it);
@@ -52,6 +63,20 @@ cases! { Dialer:
         => answer_lacks("Sec-WebSocket-Extensions", |it| {
             it.add("Sec-WebSocket-Extensions", "x-nobody-does-this; a=1")
         });
+    /// Of several extensions that the server does not know none is accepted.
+    Must "6455/4.2.2/extension-only-if-offered/two-unknown" ["6455-4.2.2-14", "6455-9.1-03"]
+        => answer_lacks("Sec-WebSocket-Extensions", |it| {
+            it.add("Sec-WebSocket-Extensions", "x-nobody, x-does-this; a=1")
+        });
+    /// Several lines of extensions are one list.
+    Must "6455/4.2.2/extension-only-if-offered/two-lines" ["6455-4.2.2-14", "6455-9.1-02"]
+        => answer_lacks("Sec-WebSocket-Extensions", |it| {
+            it.add("Sec-WebSocket-Extensions", "x-nobody")
+                .add("Sec-WebSocket-Extensions", "x-does-this; a=1")
+        });
+    /// Sec-WebSocket-Extensions in the answer is not empty.
+    Should "6455/4.2.2/extension-field-is-not-empty" ["6455-4.2.2-16"]
+        => extension_field_is_not_empty;
     /// A 101 has neither Content-Length nor Transfer-Encoding: what follows
     /// the empty line is a frame.
     Must "6455/4.2.2/no-body-in-101" ["6455-4.2.2-24", "9110-8.6-01", "9112-6.1-01"]
@@ -191,6 +216,37 @@ async fn subprotocol_was_offered(dialer: &mut Dialer) -> Verdict {
             format_args!("{name}: {}", values.join(", ")),
         )),
     }
+}
+
+/// Offers two names that nobody knows.
+async fn one_was_chosen(
+    dialer: &mut Dialer,
+    offer: fn(Request) -> Request,
+) -> Verdict {
+    let request = offer(dialer.request());
+    let fields = fields_of_101(dialer, request).await?;
+    let name = "Sec-WebSocket-Protocol";
+    let values: Vec<_> = fields.all(name).collect();
+    match &values[..] {
+        [] | [b"x-one.example" | b"x-two.example"] => Ok(()),
+        _ => Err(Finding::violation(
+            format_args!("no {name}, or one of the two that were offered"),
+            Named(&fields),
+        )),
+    }
+}
+
+async fn extension_field_is_not_empty(dialer: &mut Dialer) -> Verdict {
+    let name = "Sec-WebSocket-Extensions";
+    let request = dialer.request().add(name, "x-nobody-does-this");
+    let fields = fields_of_101(dialer, request).await?;
+    if fields.all(name).any(<[u8]>::is_empty) {
+        return Err(Finding::violation(
+            format_args!("no {name}, or one with a value"),
+            Named(&fields),
+        ));
+    }
+    Ok(())
 }
 
 async fn early_frame(dialer: &mut Dialer) -> Verdict {

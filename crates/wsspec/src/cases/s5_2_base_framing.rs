@@ -2,6 +2,7 @@
 
 use rfc6455::{Frame, Header, LengthForm, MaskingKey, Opcode, StatusCode};
 
+use super::s5_1_overview::every_frame;
 use super::s5_5_control_frames::close_fails;
 use super::{fails, fails_after, until_failed};
 use crate::case::{cases, family};
@@ -133,6 +134,13 @@ cases! { Peer:
     Must "6455/5.2/any-length-is-echoed/binary-65536-in-pieces" ["6455-5.2-08", "6455-5.4-09"] autobahn "1.2.8"
         => is_echoed(Cut::Octets(997), Opcode::BINARY, 0xfe, 65536);
 
+    /// The reserved bits of a server's frames are zero.
+    Must "6455/5.2/server-bits-are-zero" ["6455-5.2-02"]
+        => every_frame(
+            |header| header.rsv == 0,
+            "frames whose reserved bits are zero",
+        );
+
     /// A 64-bit length with its highest bit set fails the connection before
     /// any payload comes.
     Must "6455/5.2/length-top-bit-fails/alone" ["6455-5.2-04"]
@@ -160,7 +168,7 @@ family! { UNFINISHED, Peer:
 
 family! { TEXT_LENGTHS, Peer:
     /// A text of any length is echoed, in frames with the shortest length.
-    Must "6455/5.2/any-length-is-echoed/text-" ["6455-5.2-05", "6455-5.2-07", "6455-5.2-08"]
+    Must "6455/5.2/any-length-is-echoed/text-" ["6455-5.2-05", "6455-5.2-07", "6455-5.2-08", "6455-5.2-09", "6455-5.3-02", "6455-6.1-02", "6455-6.1-03", "6455-6.1-04", "6455-6.1-05", "6455-6.2-01"]
         => text_is_echoed;
     "0" autobahn "1.1.1" (0);
     "125" autobahn "1.1.2" (125);
@@ -174,7 +182,7 @@ family! { TEXT_LENGTHS, Peer:
 family! { BINARY_LENGTHS, Peer:
     /// A binary message of any length is echoed, in frames with the shortest
     /// length.
-    Must "6455/5.2/any-length-is-echoed/binary-" ["6455-5.2-05", "6455-5.2-07", "6455-5.2-08"]
+    Must "6455/5.2/any-length-is-echoed/binary-" ["6455-5.2-05", "6455-5.2-07", "6455-5.2-08", "6455-5.2-09", "6455-5.3-02", "6455-6.1-02", "6455-6.1-03", "6455-6.1-04", "6455-6.1-05", "6455-6.2-01"]
         => binary_is_echoed;
     "0" autobahn "1.2.1" (0);
     "125" autobahn "1.2.2" (125);

@@ -2,6 +2,7 @@
 
 use rfc6455::{Frame, Opcode, StatusCode};
 
+use super::s5_1_overview::every_frame;
 use super::s5_4_fragmentation::two_pings_between_fragments;
 use super::{expect_answer_to_1000, fails, not_as_a_close, until_failed};
 use crate::case::cases;
@@ -21,6 +22,14 @@ cases! { Peer:
     /// A Ping whose length takes 64 bits fails the connection.
     Must "6455/5.5/control-is-short/ping-65536" ["6455-5.5-01"]
         => fails(Cut::Together, [Frame::ping(vec![0xfe; 65536])]);
+
+    /// A control frame of a server is whole and has at most 125 octets.
+    Must "6455/5.5/server-control-is-short" ["6455-5.5-02"]
+        => every_frame(
+            |header| !header.opcode.is_control()
+                || header.fin && header.payload_length <= 125,
+            "control frames in one piece, of at most 125 octets",
+        );
 
     /// A Close without a body is answered with a Close.
     Must "6455/5.5.1/close-is-answered/empty" ["6455-5.5.1-04"] autobahn "7.3.1"
@@ -54,6 +63,14 @@ cases! { Peer:
     Must "6455/5.5.1/tcp-ends-after-both-closes" ["6455-5.5.1-08", "6455-7.1.1-02"]
         => tcp_ends_after_both_closes;
 
+    /// Nothing comes from a server behind its Close, whatever is still to be
+    /// answered.
+    Must "6455/5.5.1/nothing-comes-after-own-close" ["6455-5.5.1-03", "6455-6.1-01"]
+        => nothing_comes_after_own_close;
+    /// An answer to a Close comes soon where there is nothing else to do.
+    Should "6455/5.5.1/close-is-answered-soon" ["6455-5.5.1-05"]
+        => close_is_answered_soon;
+
     /// A second Close is not answered.
     Should "6455/5.5.1/nothing-counts-after-close/close" ["6455-5.5.1-10"] autobahn "7.1.2"
         => nothing_counts_after_close(Frame::close_without_code());
@@ -70,6 +87,11 @@ cases! { Peer:
     /// A Close whose reason is not UTF-8 fails the connection.
     Should "6455/5.5.1/reason-is-utf8" ["6455-5.5.1-02"] autobahn "7.5.1"
         => close_fails(close(1000, NOT_UTF8));
+
+    /// A Close whose longest reason ends inside a character fails the
+    /// connection.
+    Should "6455/5.5.1/longest-reason-is-utf8" ["6455-5.5.1-02"]
+        => close_fails(close(1000, LONGEST_NOT_UTF8));
 
     /// A Ping is answered with a Pong.
     Must "6455/5.5.2/ping-is-answered/empty" ["6455-5.5.2-01"] autobahn "2.1"
@@ -126,6 +148,13 @@ cases! { Peer:
 pub(super) const NOT_UTF8: &[u8] = b"\xce\xba\xe1\xbd\xb9\xcf\x83\xce\xbc\xce\
     \xb5\xed\xa0\x80edited";
 
+/// 122 octets and the first of a character of three.
+const LONGEST_NOT_UTF8: &[u8] = &{
+    let mut reason = [b'*'; 123];
+    reason[122] = 0xe2;
+    reason
+};
+
 pub(super) fn close(code: u16, reason: &[u8]) -> Frame {
     Frame::close(StatusCode(code), reason)
 }
@@ -174,6 +203,35 @@ async fn tcp_ends_after_both_closes(peer: &mut Peer) -> Verdict {
     peer.send(close(1000, b"")).await?;
     peer.expect_close().await?;
     peer.expect_end().await.map(drop)
+}
+
+async fn nothing_comes_after_own_close(peer: &mut Peer) -> Verdict {
+    let text = |n: usize| Frame::text(format!("text {n}"));
+    let frames = (0..50).map(text).chain([close(1000, b"")]);
+    peer.send_cut(Cut::Together, frames).await?;
+    let mut echoes = 0;
+    loop {
+        match peer.next().await? {
+            Incoming::Close(_) => break,
+            got if got == Incoming::from(text(echoes)) => echoes += 1,
+            got => {
+                return Err(Finding::violation(
+                    format_args!("TEXT \"text {echoes}\", or a CLOSE"),
+                    got,
+                ));
+            }
+        }
+    }
+    peer.expect_end().await.map(drop)
+}
+
+async fn close_is_answered_soon(peer: &mut Peer) -> Verdict {
+    peer.send(close(1000, b"")).await?;
+    match peer.acts_soon().await? {
+        Some(Incoming::Close(_)) => Ok(()),
+        Some(got) => Err(Finding::violation("a CLOSE", got)),
+        None => Err(Finding::violation("a CLOSE", "nothing for so long")),
+    }
 }
 
 async fn nothing_counts_after_close(peer: &mut Peer, behind: Frame) -> Verdict {

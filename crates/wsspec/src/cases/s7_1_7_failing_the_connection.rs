@@ -12,16 +12,16 @@ use crate::verdict::{Finding, Verdict};
 
 cases! { Peer:
     /// Nothing behind a reserved opcode is processed.
-    Must "6455/7.1.7/nothing-counts-after-failing/reserved-opcode" ["6455-7.1.7-05"]
+    Must "6455/7.1.7/nothing-counts-after-failing/reserved-opcode" ["6455-7.1.7-01", "6455-7.1.7-05", "6455-10.7-01"]
         => nothing_counts_after(Frame::new(RESERVED_CONTROL, ""));
     /// Nothing behind a control frame that is too long is processed.
-    Must "6455/7.1.7/nothing-counts-after-failing/long-ping" ["6455-7.1.7-05"]
+    Must "6455/7.1.7/nothing-counts-after-failing/long-ping" ["6455-7.1.7-01", "6455-7.1.7-05", "6455-10.7-01"]
         => nothing_counts_after(Frame::ping(vec![0; 126]));
     /// Nothing behind a stray continuation is processed.
-    Must "6455/7.1.7/nothing-counts-after-failing/continuation" ["6455-7.1.7-05"]
+    Must "6455/7.1.7/nothing-counts-after-failing/continuation" ["6455-7.1.7-01", "6455-7.1.7-05", "6455-10.7-01"]
         => nothing_counts_after(Frame::continuation("stray"));
     /// Nothing behind a fragmented Ping is processed.
-    Must "6455/7.1.7/nothing-counts-after-failing/fragmented-ping" ["6455-7.1.7-05"]
+    Must "6455/7.1.7/nothing-counts-after-failing/fragmented-ping" ["6455-7.1.7-01", "6455-7.1.7-05", "6455-10.7-01"]
         => nothing_counts_after(Frame::ping("fragment1").unfinished());
 
     /// A Close with 1002 precedes the end after a Ping that is too long.
@@ -53,11 +53,22 @@ cases! { Peer:
             [Frame::text("fragment1").unfinished(), Frame::text("fragment2")],
         );
     /// A Close with 1007 precedes the end after text that is not UTF-8.
-    Should "6455/7.1.7/close-frame-before-failing/not-utf8" ["6455-7.1.7-03", "6455-10.7-03"]
+    Should "6455/7.1.7/close-frame-before-failing/not-utf8" ["6455-7.1.7-03", "6455-7.4.1-05", "6455-10.7-03"]
         => closes_with([1007], [Frame::text(NOT_UTF8)]);
+    /// A Close with 1002 precedes the end after a frame that is not masked.
+    Should "6455/7.1.7/close-frame-before-failing/unmasked" ["6455-5.1-02", "6455-7.1.7-03"]
+        => closes_after_unmasked;
+    /// A Close with 1002 precedes the end after a reserved bit.
+    Should "6455/7.1.7/close-frame-before-failing/reserved-bit" ["6455-7.1.7-03", "6455-10.7-03"]
+        => closes_with([1002], [Frame::text("rsv1").with_rsv(0b100)]);
     /// A Close with 1002 precedes the end after a reserved opcode.
     Should "6455/7.1.7/close-frame-before-failing/reserved-opcode" ["6455-7.1.7-03", "6455-10.7-03"]
         => closes_with([1002], [Frame::new(RESERVED_CONTROL, "")]);
+
+    /// Whether a Close comes first, and whether TCP ends in order, is left to
+    /// the server when it fails a connection.
+    May "6455/7.1.7/how-a-failed-connection-ends" ["6455-7.1.7-04", "6455-7.1.1-04", "6455-10.7-02"]
+        => how_it_ends;
 }
 
 /// 0xB, the first control opcode without a meaning.
@@ -77,6 +88,19 @@ async fn closes_with<const N: usize, const M: usize>(
     frames: [Frame; M],
 ) -> Verdict {
     peer.send_cut(Cut::Together, frames).await?;
+    ends_with(peer, codes).await
+}
+
+async fn closes_after_unmasked(peer: &mut Peer) -> Verdict {
+    peer.send_as_is(Frame::text("plain")).await?;
+    ends_with(peer, [1002]).await
+}
+
+/// Holds if a Close with one of these codes comes, and then the end.
+pub(super) async fn ends_with<const N: usize>(
+    peer: &mut Peer,
+    codes: [u16; N],
+) -> Verdict {
     let (close, end) = until_failed(peer, &[]).await?;
     let code = close
         .as_ref()
@@ -94,4 +118,14 @@ async fn closes_with<const N: usize, const M: usize>(
             None => format!("{end} without a CLOSE"),
         },
     ))
+}
+
+async fn how_it_ends(peer: &mut Peer) -> Verdict {
+    peer.send(Frame::new(RESERVED_CONTROL, ""))
+        .await?;
+    let (close, end) = until_failed(peer, &[]).await?;
+    Err(Finding::Observed(match close {
+        Some(close) => format!("{close}, then {end}"),
+        None => format!("{end} without a CLOSE"),
+    }))
 }

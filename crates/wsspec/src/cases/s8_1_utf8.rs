@@ -4,6 +4,7 @@ use rfc6455::{Frame, Header, LengthForm, MaskingKey, Opcode};
 
 use super::{fails, until_failed};
 use crate::case::{cases, family};
+use crate::dialer::{Dialer, Request};
 use crate::peer::{Cut, Peer};
 use crate::verdict::{Finding, Verdict};
 
@@ -134,6 +135,10 @@ family! { VALID, Peer:
     "non-character-f3bfbfbf" autobahn "6.22.32" (b"\xf3\xbf\xbf\xbf");
     "non-character-f48fbfbe" autobahn "6.22.33" (b"\xf4\x8f\xbf\xbe");
     "non-character-f48fbfbf" autobahn "6.22.34" (b"\xf4\x8f\xbf\xbf");
+    "odd-byte-order-mark" (b"\xef\xbb\xbf");
+    "odd-bidirectional" (b"\xe2\x80\xaeabc\xe2\x81\xa6");
+    "odd-line-separator" (b"a\xe2\x80\xa8b\xe2\x80\xa9");
+    "odd-controls" (b"\x01\x07\x08\x1b[31m\x7f\xc2\x85");
     "special-efbfb9" autobahn "6.23.1" (b"\xef\xbf\xb9");
     "special-efbfba" autobahn "6.23.2" (b"\xef\xbf\xba");
     "special-efbfbb" autobahn "6.23.3" (b"\xef\xbf\xbb");
@@ -242,6 +247,17 @@ family! { INVALID, Peer:
     );
     "lead-f8-to-fa" autobahn "6.13.4" (b"\xf8\x20\xf9\x20\xfa\x20");
     "lead-fc" autobahn "6.13.5" (b"\xfc\x20");
+}
+
+family! { HEAD, Dialer:
+    /// Octets that are not UTF-8 in a request are opaque or an error; either
+    /// way there is an answer, and it does not say that the server broke.
+    Must "6455/8.1/request-may-hold-any-octet/" ["6455-8.1-03"] => is_answered;
+
+    "target" (|it| it.query(b"\x80\xff\xed\xa0\x80"));
+    "unknown-field" (|it| it.add("X-Name", b"\x80\xff"));
+    "subprotocol" (|it| it.add("Sec-WebSocket-Protocol", b"\xc3\x28"));
+    "origin" (|it| it.add("Origin", b"http://\xff.example"));
 }
 
 /// "Hello-µ@ßöäüàá-UTF-8!!"
@@ -398,4 +414,17 @@ async fn late(peer: &mut Peer) -> Verdict {
         "the connection to fail at the first octet that can't be UTF-8",
         "it fails only when more has come",
     ))
+}
+
+async fn is_answered(
+    dialer: &mut Dialer,
+    change: fn(Request) -> Request,
+) -> Verdict {
+    dialer.open().await?;
+    let request = change(dialer.request());
+    let answer = dialer.dial(request).await?;
+    match answer.head()?.status {
+        0..500 => Ok(()),
+        _ => Err(Finding::violation("a 101, or a status 4xx", answer.reply())),
+    }
 }

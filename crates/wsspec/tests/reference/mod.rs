@@ -4,9 +4,10 @@
 //! Without a [`Defect`] every case passes on it. Each defect is a bug that
 //! real servers have or had, so the list reads as a catalogue of them.
 
+mod http;
+
 use std::net::SocketAddr;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread::JoinHandle;
 
 use rfc6455::handshake::{Refusal, RequestHead, accept, check_request};
 use rfc6455::utf8::Utf8;
@@ -16,9 +17,11 @@ use rfc6455::{
 };
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::oneshot;
+use tokio::task::JoinSet;
 
 /// The largest message that is echoed.
-const MOST_OF_MESSAGE: u64 = 1 << 20;
+pub(crate) const MOST_OF_MESSAGE: u64 = 1 << 20;
 
 /// The largest head that is read.
 const MOST_OF_HEAD: usize = 64 << 10;
@@ -89,6 +92,61 @@ defects! {
     /// More than sixteen fields are an error.
     FewFields,
 
+    /// An absolute target is another resource.
+    TargetPathOnly,
+    /// A query makes another resource.
+    QueryIsPath,
+    /// A target has at most 4,000 octets.
+    ShortTargets,
+    /// A request that is not UTF-8 ends the connection.
+    DiesOfOctets,
+    /// Offers of subprotocols and extensions are not looked at.
+    OffersNotRead,
+    /// An offer of more than 8,000 octets is too much for the parser.
+    BreaksOnLongOffers,
+    /// A name that the language knows is not just a name.
+    BreaksOnOddNames,
+    /// A head of more than 64 KiB is not answered.
+    LongHeadDropped,
+    /// A head of more than 64 KiB is read on and on.
+    LongHeadHangs,
+    /// A head of more than a thousand fields is read on and on.
+    ManyFieldsHang,
+
+    // Reading HTTP around it.
+    /// An empty line before the request line is an error.
+    EmptyLineIsError,
+    /// A CR alone is taken away.
+    BareCrDropped,
+    /// A CR alone ends a line.
+    BareCrEndsLine,
+    /// Blanks at the beginning of a line are taken away.
+    LinesTrimmed,
+    /// A blank before the colon is taken away.
+    BlankBeforeColonDropped,
+    /// A folded line is left out.
+    FoldedLineDropped,
+    /// Host may have any value.
+    HostValueNotChecked,
+    /// Of length and coding together the coding counts, and that is all.
+    LengthAndCodingTaken,
+    /// A coding without chunks is taken for none.
+    CodingNotChecked,
+    /// A length that is no number is taken for none, and of two the first.
+    LengthNotChecked,
+    /// The content of a request is not read.
+    ContentNotRead,
+    /// Nobody says 100 (Continue).
+    ContinueNotSaid,
+    /// The connection ends behind a refusal that does not say so.
+    EndsBehindRefusal,
+    /// What comes in one segment with a request is no request.
+    PipelinedLost,
+    /// Requests behind one that says close are answered.
+    AnswersBehindClose,
+    /// A refused upgrade is taken for granted.
+    SwitchesAfterRefusal,
+
     // Answering it.
     /// A right request is answered with 200.
     Status200,
@@ -106,6 +164,15 @@ defects! {
     SubprotocolNotOffered,
     /// A subprotocol is named although none was offered.
     SubprotocolUnasked,
+    /// An offer of subprotocols is answered with all that it says.
+    SubprotocolsAsOffered,
+    /// What a client offers is copied into the answer, control octets and all.
+    CopiesControlOctets,
+    /// An offer of extensions is answered with an empty field.
+    ExtensionFieldEmpty,
+    /// A client that offers an extension which the server doesn't know is sent
+    /// away with 1010.
+    DemandsExtension,
     /// Every extension that is offered is accepted.
     AnyExtension,
     /// An extension is named although none was offered.
@@ -116,6 +183,8 @@ defects! {
     EarlyFramesLost,
     /// The request has to come in one segment.
     RequestInOneSegment,
+    /// What is refused is answered with 500.
+    RefusalIs500,
     /// What is refused is answered with 200.
     RefusalIs200,
     /// The refusal of a version does not tell which are spoken.
@@ -146,6 +215,12 @@ defects! {
     MasksItsFrames,
     /// The lengths of what the server sends take 64 bits.
     LongLengths,
+    /// What the server sends has RSV1.
+    SetsReservedBit,
+    /// What is over the limit is echoed all the same.
+    LimitNotKept,
+    /// The limit is half of what is declared.
+    LimitTooLow,
     /// The server says hello before it is asked.
     Greets,
 
@@ -200,6 +275,14 @@ defects! {
     LongControl,
     /// Control frames may have any length that takes 64 bits.
     LongControl64Bits,
+    /// A Pong is filled up to 126 octets.
+    PongPadded,
+    /// The answer to a Close overtakes what is still to be sent.
+    CloseOvertakes,
+    /// TCP ends with RST after both Closes.
+    ResetsAfterClose,
+    /// The end of the client's side is not noticed.
+    FinNotNoticed,
     /// A Close is answered with the end of the connection alone.
     CloseNotAnswered,
     /// A Close with a reason is answered with the end alone.
@@ -311,37 +394,34 @@ impl Defect {
 }
 
 /// An endpoint that runs until this is dropped.
+///
+/// It has a thread of its own, and only one: so what is slow for a case is as
+/// slow for the case's witness, and what the runner does is slow for neither.
 pub(crate) struct Reference {
     address: SocketAddr,
-    accepting: tokio::task::JoinHandle<()>,
-    panics: Arc<AtomicUsize>,
+    running: Option<(oneshot::Sender<()>, JoinHandle<usize>)>,
 }
 
 impl Reference {
     /// Starts the endpoint on a port of the system's choice.
     pub(crate) async fn start(defect: Option<Defect>) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0")
-            .await
-            .expect("a free port");
+        let listener =
+            std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
+        listener
+            .set_nonblocking(true)
+            .expect("a listener that does not block");
         let address = listener.local_addr().expect("an address");
-        let panics = Arc::new(AtomicUsize::new(0));
-        let count = Arc::clone(&panics);
-        let accepting = tokio::spawn(async move {
-            while let Ok((stream, _)) = listener.accept().await {
-                _ = stream.set_nodelay(true);
-                let connection = Connection::new(stream, defect);
-                let count = Arc::clone(&count);
-                tokio::spawn(async move {
-                    if tokio::spawn(connection.serve()).await.is_err() {
-                        count.fetch_add(1, Ordering::Relaxed);
-                    }
-                });
-            }
+        let (end, ended) = oneshot::channel();
+        let thread = std::thread::spawn(move || {
+            let runtime = tokio::runtime::Builder::new_current_thread()
+                .enable_all()
+                .build();
+            let serving = serve(listener, defect, ended);
+            runtime.expect("a runtime").block_on(serving)
         });
         Self {
             address,
-            accepting,
-            panics,
+            running: Some((end, thread)),
         }
     }
 
@@ -350,12 +430,42 @@ impl Reference {
     }
 }
 
+/// Serves until it is told to end; how many connections panicked.
+async fn serve(
+    listener: std::net::TcpListener,
+    defect: Option<Defect>,
+    mut ended: oneshot::Receiver<()>,
+) -> usize {
+    let listener = TcpListener::from_std(listener).expect("a listener");
+    let mut connections = JoinSet::new();
+    let mut panics = 0;
+    loop {
+        tokio::select! {
+            accepted = listener.accept() => {
+                if let Ok((stream, _)) = accepted {
+                    _ = stream.set_nodelay(true);
+                    let connection = Connection::new(stream, defect);
+                    connections.spawn(connection.serve());
+                }
+            }
+            Some(end) = connections.join_next() => {
+                panics += usize::from(end.is_err());
+            }
+            _ = &mut ended => return panics,
+        }
+    }
+}
+
 impl Drop for Reference {
     /// A connection that ends in a panic looks like one that fails in order.
     fn drop(&mut self) {
-        self.accepting.abort();
+        let Some((end, thread)) = self.running.take() else {
+            return;
+        };
+        _ = end.send(());
+        let panics = thread.join();
         if !std::thread::panicking() {
-            assert_eq!(self.panics.load(Ordering::Relaxed), 0, "it panicked");
+            assert!(matches!(panics, Ok(0)), "it panicked: {panics:?}");
         }
     }
 }
@@ -369,6 +479,10 @@ struct Connection {
     rules: Option<Rules>,
     /// The value of the key as it came; the parser takes the blanks away.
     key_with_blanks: Vec<u8>,
+    /// What the client offers, as it came.
+    offers: Vec<String>,
+    /// The largest message that is echoed.
+    most: u64,
     message: Option<(Opcode, Vec<u8>)>,
     fragments: usize,
     text: Utf8,
@@ -389,7 +503,12 @@ enum Goes {
 
 impl Connection {
     fn new(stream: TcpStream, defect: Option<Defect>) -> Self {
-        let strict = Decoder::strict(Sender::Client, MOST_OF_MESSAGE);
+        let most = match defect {
+            Some(Defect::LimitNotKept) => MOST_OF_MESSAGE * 4,
+            Some(Defect::LimitTooLow) => MOST_OF_MESSAGE / 2,
+            _ => MOST_OF_MESSAGE,
+        };
+        let strict = Decoder::strict(Sender::Client, most);
         let (decoder, rules) = match defect {
             Some(defect) if defect.overlooks() => (
                 Decoder::lenient(match defect {
@@ -406,6 +525,8 @@ impl Connection {
             decoder,
             rules,
             key_with_blanks: Vec::new(),
+            offers: Vec::new(),
+            most,
             message: None,
             fragments: 0,
             text: Utf8::default(),
@@ -435,56 +556,228 @@ impl Connection {
     async fn open(&mut self) -> Option<()> {
         let mut received = Vec::with_capacity(16 << 10);
         loop {
-            let head = loop {
-                if received.len() > MOST_OF_HEAD {
-                    return None;
-                }
-                match RequestHead::decode(&received) {
-                    Ok(Some((head, length))) => {
-                        self.key_with_blanks = key_line(&received[..length]);
-                        received.drain(..length);
-                        break head;
-                    }
-                    Ok(None)
-                        if received.is_empty()
-                            || !self.has(Defect::RequestInOneSegment) => {}
-                    _ => {
-                        self.answer(400, "Bad Request", &[]).await?;
-                        return None;
-                    }
-                }
-                if self.stream.read_buf(&mut received).await.ok()? == 0 {
-                    return None;
-                }
+            let head = self.read_head(&mut received).await?;
+            let content = match self.content(&head) {
+                Ok(content) => content,
+                Err(()) => return self.give_up(400).await,
             };
+            let waits = self.has(Defect::ContinueNotSaid)
+                && head.fields.contains("Expect");
+            if !waits && !self.has(Defect::ContentNotRead) {
+                let expects = head.fields.contains("Expect");
+                if expects && received.is_empty() {
+                    self.write("HTTP/1.1 100 Continue\r\n\r\n")
+                        .await?;
+                }
+                if !self.skip(content, &mut received).await? {
+                    return self.give_up(400).await;
+                }
+            }
             if self.answer_to(&head).await? {
                 if !self.has(Defect::EarlyFramesLost) {
                     self.decoder.push(&received);
                 }
                 return Some(());
             }
+            if self.has(Defect::PipelinedLost) {
+                received.clear();
+            }
+            if self.has(Defect::SwitchesAfterRefusal)
+                && head.fields.contains("Upgrade")
+            {
+                self.decoder.push(&received);
+                return Some(());
+            }
+            let says_close = head.fields.has_token("Connection", "close")
+                || head.version == "HTTP/1.0";
+            if says_close && !self.has(Defect::AnswersBehindClose)
+                || self.has(Defect::EndsBehindRefusal)
+            {
+                self.end().await;
+                return None;
+            }
+        }
+    }
+
+    /// Reads the next head; `None` if there is none any more.
+    async fn read_head(
+        &mut self,
+        received: &mut Vec<u8>,
+    ) -> Option<RequestHead> {
+        loop {
+            while received.starts_with(b"\r\n")
+                && !self.has(Defect::EmptyLineIsError)
+            {
+                received.drain(..2);
+            }
+            if let Some(length) = http::head_length(received) {
+                let head = http::repaired(&received[..length], self.defect);
+                self.key_with_blanks = key_line(&head);
+                self.offers = http::offers(&head);
+                received.drain(..length);
+                let Ok(Some((head, _))) = RequestHead::decode(&head) else {
+                    let is_text = std::str::from_utf8(&head).is_ok();
+                    if self.has(Defect::DiesOfOctets) && !is_text {
+                        return None;
+                    }
+                    return self.give_up(400).await;
+                };
+                let not_text = head
+                    .fields
+                    .iter()
+                    .any(|(_, value)| std::str::from_utf8(value).is_err());
+                if self.has(Defect::DiesOfOctets) && not_text {
+                    return None;
+                }
+                let many = head.fields.iter().count() > 1000;
+                if length > MOST_OF_HEAD
+                    || many && self.has(Defect::ManyFieldsHang)
+                {
+                    return self.too_long().await;
+                }
+                return Some(head);
+            }
+            if received.len() > MOST_OF_HEAD {
+                return self.too_long().await;
+            }
+            if !received.is_empty() && self.has(Defect::RequestInOneSegment) {
+                return self.give_up(400).await;
+            }
+            if self.stream.read_buf(received).await.ok()? == 0 {
+                return None;
+            }
+        }
+    }
+
+    /// Answers with an error and ends the connection.
+    async fn give_up<T>(&mut self, status: u16) -> Option<T> {
+        self.answer(status, "No", &[("Connection", "close")])
+            .await?;
+        self.end().await;
+        None
+    }
+
+    async fn too_long<T>(&mut self) -> Option<T> {
+        match self.defect {
+            Some(Defect::LongHeadDropped) => None,
+            Some(Defect::LongHeadHangs | Defect::ManyFieldsHang) => {
+                self.read_to_the_end().await;
+                None
+            }
+            _ => self.give_up(431).await,
+        }
+    }
+
+    /// The content that a request has, or that its end can't be known.
+    fn content(&self, head: &RequestHead) -> Result<http::Content, ()> {
+        let content = http::content(&head.fields);
+        let coding = head.fields.contains("Transfer-Encoding");
+        let overlooks = match self.defect {
+            Some(Defect::LengthAndCodingTaken) => {
+                coding && head.fields.contains("Content-Length")
+            }
+            Some(Defect::CodingNotChecked) => {
+                coding && !head.fields.contains("Content-Length")
+            }
+            Some(Defect::LengthNotChecked) => !coding,
+            _ => false,
+        };
+        match content {
+            Err(()) if overlooks => Ok(http::Content::Length(0)),
+            content => content,
+        }
+    }
+
+    /// Reads content; whether it had an end.
+    async fn skip(
+        &mut self,
+        content: http::Content,
+        received: &mut Vec<u8>,
+    ) -> Option<bool> {
+        loop {
+            match http::length_of(&content, received) {
+                Ok(Some(length)) => {
+                    received.drain(..length);
+                    return Some(true);
+                }
+                Ok(None) if received.len() <= MOST_OF_HEAD => {}
+                _ => return Some(false),
+            }
+            if self.stream.read_buf(received).await.ok()? == 0 {
+                return None;
+            }
         }
     }
 
     /// Whether the answer is a 101.
     async fn answer_to(&mut self, head: &RequestHead) -> Option<bool> {
-        if head.target.split('?').next() != Some("/ws") {
+        let path = head.target.split('?').next().unwrap_or_default();
+        let is_long = head.target.len() > 4000;
+        let path = match path.strip_prefix("http://") {
+            Some(rest) if !self.has(Defect::TargetPathOnly) => {
+                rest.find('/').map_or("/", |slash| &rest[slash..])
+            }
+            _ => path,
+        };
+        if path != "/ws"
+            || self.has(Defect::QueryIsPath) && head.target.contains('?')
+            || self.has(Defect::ShortTargets) && is_long
+        {
             let status = match self.has(Defect::UnknownResourceIs200) {
                 true => (200, "OK"),
-                false => (404, "Not Found"),
+                false => self.refusal_status(404),
             };
             self.answer(status.0, status.1, &[]).await?;
             return Some(false);
         }
         match self.check(head) {
             Ok(accept) => {
+                let broken = http::is_too_much(&head.fields, self.defect);
+                if broken {
+                    self.answer(500, "Broken", &[]).await?;
+                    return Some(false);
+                }
+                if !self.has(Defect::OffersNotRead)
+                    && http::is_malformed_offer(&head.fields)
+                    && !self.takes_any_offer()
+                {
+                    self.answer(400, "Bad Offer", &[]).await?;
+                    return Some(false);
+                }
                 self.switch(head, accept).await?;
+                if self.has(Defect::DemandsExtension)
+                    && head.fields.contains("Sec-WebSocket-Extensions")
+                {
+                    self.send(Frame::close(StatusCode(1010), "x-one"));
+                }
                 Some(!self.has(Defect::Status200))
             }
             Err(refusal) => {
                 self.refuse(refusal).await?;
                 Some(false)
             }
+        }
+    }
+
+    /// Whether the defect shows only where malformed offers are not refused.
+    fn takes_any_offer(&self) -> bool {
+        matches!(
+            self.defect,
+            Some(
+                Defect::SubprotocolsAsOffered
+                    | Defect::SubprotocolNotOffered
+                    | Defect::AnyExtension
+                    | Defect::ExtensionFieldEmpty
+                    | Defect::CopiesControlOctets
+            )
+        )
+    }
+
+    fn refusal_status(&self, status: u16) -> (u16, &'static str) {
+        match self.defect {
+            Some(Defect::RefusalIs200) => (200, "OK"),
+            Some(Defect::RefusalIs500) => (500, "Broken"),
+            _ => (status, "No"),
         }
     }
 
@@ -550,6 +843,13 @@ impl Connection {
         };
         if let Some(refusal) = refused {
             return Err(refusal);
+        }
+        let host = fields.only("Host").unwrap_or_default();
+        if !self.has(Defect::HostValueNotChecked)
+            && !self.has(Defect::HostNotChecked)
+            && host.iter().any(|octet| b" /?#@".contains(octet))
+        {
+            return Err(Refusal::Host);
         }
         let verdict = check_request(head);
         let Err(refusal) = verdict else {
@@ -640,6 +940,21 @@ impl Connection {
             Some(Defect::SubprotocolUnasked) => {
                 answer.push((protocol, "echo".to_owned()));
             }
+            Some(Defect::SubprotocolsAsOffered) => {
+                let offer = fields.all(protocol).next();
+                let offer = offer.map(String::from_utf8_lossy);
+                answer.extend(offer.map(|it| (protocol, it.into_owned())));
+            }
+            Some(Defect::CopiesControlOctets) => {
+                for offer in std::mem::take(&mut self.offers) {
+                    answer.push(("X-Offered", offer));
+                }
+            }
+            Some(Defect::ExtensionFieldEmpty)
+                if fields.contains(extensions) =>
+            {
+                answer.push((extensions, String::new()));
+            }
             Some(Defect::AnyExtension) => {
                 answer.extend(offered(extensions).map(|it| (extensions, it)));
             }
@@ -676,12 +991,8 @@ impl Connection {
         if status == 405 && !self.has(Defect::NoAllow) {
             fields.push(("Allow", "GET"));
         }
-        let status = if self.has(Defect::RefusalIs200) {
-            200
-        } else {
-            status
-        };
-        self.answer(status, "No", &fields).await
+        let (status, reason) = self.refusal_status(status);
+        self.answer(status, reason, &fields).await
     }
 
     async fn answer(
@@ -702,7 +1013,11 @@ impl Connection {
             head += "Content-Length: 0\r\n";
         }
         head += "\r\n";
-        self.stream.write_all(head.as_bytes()).await.ok()
+        self.write(&head).await
+    }
+
+    async fn write(&mut self, text: &str) -> Option<()> {
+        self.stream.write_all(text.as_bytes()).await.ok()
     }
 
     // The open connection.
@@ -719,6 +1034,9 @@ impl Connection {
         let mut received = Vec::with_capacity(4096);
         let count = self.stream.read_buf(&mut received).await.ok()?;
         self.decoder.push(&received);
+        if count == 0 && self.has(Defect::FinNotNoticed) {
+            std::future::pending::<()>().await;
+        }
         (count > 0).then_some(Goes::On)
     }
 
@@ -729,9 +1047,17 @@ impl Connection {
             true => self.has(Defect::FailsAndStaysOpen),
             false => self.has(Defect::TcpStaysOpen),
         };
+        if self.has(Defect::ResetsAfterClose) && !self.failed {
+            _ = self.stream.set_zero_linger();
+            return;
+        }
         if !leaves_open {
             _ = self.stream.shutdown().await;
         }
+        self.read_to_the_end().await;
+    }
+
+    async fn read_to_the_end(&mut self) {
         let mut rest = vec![0; 4096];
         while self
             .stream
@@ -952,6 +1278,11 @@ impl Connection {
         let (opcode, mut payload) =
             self.message.take().unwrap_or((first, Vec::new()));
         payload.extend_from_slice(&frame.payload);
+        let length = payload.len() as u64;
+        if length > self.most {
+            let limit = self.most;
+            return self.fail(&Violation::TooBig { length, limit });
+        }
         if opcode == Opcode::TEXT && !self.text_is_fine(&frame, &payload) {
             return self.fail(&Violation::TextNotUtf8);
         }
@@ -1025,6 +1356,7 @@ impl Connection {
                 payload = text.into_bytes().into();
                 payload.truncate(125);
             }
+            Some(Defect::PongPadded) => payload = vec![b'_'; 126].into(),
             _ => {}
         }
         let pong = Frame::pong(payload);
@@ -1101,7 +1433,13 @@ impl Connection {
             (Some(Defect::CloseAnsweredWith1000), _) => with(normal),
             (_, Some(code)) => with(code),
         };
-        self.send(answer.clone());
+        if self.has(Defect::CloseOvertakes) {
+            let waiting = std::mem::take(&mut self.out);
+            self.send(answer.clone());
+            self.out.extend(waiting);
+        } else {
+            self.send(answer.clone());
+        }
         // What is behind the Close has come with it, or it never counts.
         while let Ok(Some(behind)) = self.decoder.next_frame() {
             match (self.defect, behind.opcode) {
@@ -1139,6 +1477,7 @@ impl Connection {
             Some(Defect::MasksItsFrames) => {
                 frame.masked(MaskingKey([1, 2, 3, 4]))
             }
+            Some(Defect::SetsReservedBit) => frame.with_rsv(0b100),
             Some(Defect::LongLengths) => {
                 frame.with_length_form(LengthForm::Bits64)
             }

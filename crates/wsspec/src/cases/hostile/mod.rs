@@ -1,0 +1,48 @@
+//! What a hostile client sends: legal but absurd, or illegal and large.
+//!
+//! Advice, graded `Guidance`: no RFC says how much a server has to take, only
+//! that it has to protect itself (RFC 6455 §10.4) and to judge what comes
+//! (§10.7). What counts is that an answer comes, that it fits, and that other
+//! connections are still served. Volumes are bounded: no case sends more than
+//! 16 MiB, and stops when the server has had enough.
+
+use crate::dialer::Dialer;
+use crate::peer::{Incoming, Peer};
+use crate::record::End;
+use crate::verdict::{Finding, Verdict};
+
+pub(super) mod control;
+pub(super) mod fragments;
+pub(super) mod handshake;
+pub(super) mod length;
+pub(super) mod text;
+
+/// Holds if a connection of its own is served.
+async fn others_are_served(dialer: &mut Dialer) -> Verdict {
+    let served = async { dialer.open().await?.expect_nothing().await };
+    served.await.map_err(|finding| {
+        Finding::violation(
+            "another connection to be served meanwhile",
+            finding.got(),
+        )
+    })
+}
+
+/// Holds if this message comes, or the connection ends because it is too much:
+/// without a Close, or with 1008, 1009, 1011 or 1013.
+async fn echo_or_limit(peer: &mut Peer, echo: Incoming) -> Verdict {
+    const EXPECTED: &str = "the echo, or the end of the connection with a \
+        CLOSE 1008, 1009, 1011 or 1013 or with none";
+    match peer.next().await? {
+        got if got == echo => Ok(()),
+        Incoming::End(End::Fin | End::Reset) => Ok(()),
+        got @ Incoming::Close(_) => {
+            let code = got.status_code().map(|code| code.0);
+            match code {
+                Some(1008 | 1009 | 1011 | 1013) => Ok(()),
+                _ => Err(Finding::violation(EXPECTED, got)),
+            }
+        }
+        got => Err(Finding::violation(EXPECTED, got)),
+    }
+}
