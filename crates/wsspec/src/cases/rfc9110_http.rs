@@ -3,7 +3,7 @@
 use super::s4_2_1_reading_the_request::is_accepted;
 use super::s4_2_2_answering_the_request::Named;
 use crate::case::cases;
-use crate::dialer::{Answer, Dialer, Request};
+use crate::dialer::{Answer, Dialer, Reply, Request};
 use crate::verdict::{Finding, Verdict};
 
 cases! { Dialer:
@@ -81,9 +81,15 @@ async fn continue_comes_first(dialer: &mut Dialer) -> Verdict {
     dialer.open().await?;
     let request = dialer.request().content_after_100("hello");
     let answer = dialer.dial(request).await?;
-    if !answer.is_switch() {
-        answer.head()?;
-        return Ok(());
+    match answer.reply() {
+        Reply::Head(head) if head.status == 101 => {}
+        Reply::Silence(_) => {
+            return Err(Finding::violation(
+                "a 100, or a refusal",
+                answer.reply(),
+            ));
+        }
+        _ => return Ok(()),
     }
     if !answer.was_continued() {
         return Err(Finding::violation(
@@ -100,7 +106,12 @@ async fn frames_begin_behind_the_content(
 ) -> Verdict {
     dialer.open().await?;
     let request = change(dialer.request());
-    works_or_is_refused(dialer.dial(request).await?).await
+    let answer = dialer.dial(request).await?;
+    match answer.reply() {
+        // Ending the connection is a refusal, if not a polite one.
+        Reply::End(_) => Ok(()),
+        _ => works_or_is_refused(answer).await,
+    }
 }
 
 /// Asks in a way that may be answered with this status; if it is, the status

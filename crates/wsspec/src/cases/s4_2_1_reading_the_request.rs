@@ -345,7 +345,7 @@ async fn no_frames(dialer: &mut Dialer) -> Verdict {
 
 /// Holds if the changed request is answered, but not with a switch: HTTP may
 /// go on as if there had been no Upgrade.
-pub(super) async fn is_not_switched(
+async fn is_not_switched(
     dialer: &mut Dialer,
     change: fn(Request) -> Request,
 ) -> Verdict {

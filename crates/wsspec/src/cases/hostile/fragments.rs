@@ -6,6 +6,7 @@ use super::super::until_failed;
 use super::echo_or_limit;
 use crate::case::cases;
 use crate::peer::{Cut, Incoming, Peer};
+use crate::record::End;
 use crate::verdict::{Finding, Verdict};
 
 cases! { Peer:
@@ -24,7 +25,7 @@ cases! { Peer:
         seen "actix-extras #607"
         => thousand_at_once;
     /// Pings between the fragments of a long message are answered in order,
-    /// the last in any case, and the message is whole.
+    /// the last in any case, and the message is whole; or they are too many.
     Guidance "hostile/fragments/ping-between-each" ["6455-5.4-04"]
         => ping_between_each;
     /// Text that is not UTF-8 is not collected on: the connection fails while
@@ -80,6 +81,9 @@ async fn ping_between_each(peer: &mut Peer) -> Verdict {
             return Ok(());
         }
         // §5.5.3: answering only the latest of several is allowed.
+        if matches!(got, Incoming::End(End::Fin | End::Reset)) {
+            return Ok(());
+        }
         let answered = (next..COUNT).find(|n| match &got {
             Incoming::Pong(payload) => *payload == n.to_string(),
             _ => false,
