@@ -10,9 +10,10 @@
 //!   otherwise it is skipped with a line that says what to install.
 //! - `BLESS=1` writes the generated tables instead of comparing them.
 
+#[path = "support/generated.rs"]
+mod generated;
 mod support;
 
-use std::path::Path;
 use std::process::ExitCode;
 
 use libtest_mimic::{Arguments, Failed, Trial};
@@ -59,7 +60,7 @@ fn main() -> ExitCode {
         }
     }
     if all_ran && !arguments.list {
-        trials.extend(generated(&columns));
+        trials.extend(pages(&columns));
     }
     libtest_mimic::run(&arguments, trials).exit_code()
 }
@@ -187,7 +188,7 @@ fn not_judged(label: String, error: &TargetError) -> Trial {
 }
 
 /// The generated parts of README and book: compared, or written with `BLESS`.
-fn generated(columns: &[(String, &Server, Vec<Judged>)]) -> Vec<Trial> {
+fn pages(columns: &[(String, &Server, Vec<Judged>)]) -> Vec<Trial> {
     let ours: Vec<_> = columns
         .iter()
         .filter(|(_, server, _)| support::is_ours(server))
@@ -210,36 +211,10 @@ fn generated(columns: &[(String, &Server, Vec<Judged>)]) -> Vec<Trial> {
         .into_iter()
         .map(|(file, text)| {
             let name = format!("the results in {file} are current");
-            Trial::test(name, move || is_current(file, &text))
+            Trial::test(name, move || {
+                generated::is_current(file, "conformance", &text)
+                    .map_err(Failed::from)
+            })
         })
         .collect()
-}
-
-/// The text between two marks in a file is what a run has found.
-fn is_current(file: &str, text: &str) -> Result<(), Failed> {
-    const BEGIN: &str = "<!-- results: begin -->\n";
-    const END: &str = "<!-- results: end -->";
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(file);
-    let whole = std::fs::read_to_string(&path)?;
-    let marked = whole
-        .split_once(BEGIN)
-        .and_then(|(before, rest)| {
-            let (between, after) = rest.split_once(END)?;
-            Some((before, between, after))
-        });
-    let Some((before, between, after)) = marked else {
-        return Err(Failed::from(format!("{file} has no marks {BEGIN}{END}")));
-    };
-    let text = format!("\n{}\n\n", text.trim());
-    if between == text {
-        return Ok(());
-    }
-    if std::env::var_os("BLESS").is_some() {
-        std::fs::write(path, format!("{before}{BEGIN}{text}{END}{after}"))?;
-        return Ok(());
-    }
-    Err(Failed::from(format!(
-        "{file} is out of date; `BLESS=1 cargo test --test conformance` \
-         writes it. A run has found:\n{text}"
-    )))
 }

@@ -1,6 +1,8 @@
 //! The laws of the house, as tests: who may depend on whom, what a listing
 //! looks like, what a `server.toml` must say.
 
+#[path = "support/generated.rs"]
+mod generated;
 mod support;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -442,4 +444,12 @@ fn the_field_s_own_terms_are_used() {
             );
         }
     }
+}
+
+#[test]
+fn the_page_of_what_is_tested_is_current() {
+    let page = wsspec::coverage::page();
+    let current =
+        generated::is_current("docs/src/coverage.md", "repository", &page);
+    current.unwrap_or_else(|problem| panic!("{problem}"));
 }

@@ -4,7 +4,6 @@
 //! 9110 and 9112 that bind a WebSocket server, in our own words. An id such as
 //! `6455-5.5.2-01` is RFC, section and number, and never changes.
 
-use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
 /// One rule of an RFC.
@@ -19,7 +18,7 @@ pub struct Clause {
     pub rule: &'static str,
 }
 
-static CLAUSES: LazyLock<BTreeMap<&str, Clause>> = LazyLock::new(|| {
+static CLAUSES: LazyLock<Vec<Clause>> = LazyLock::new(|| {
     include_str!("../data/clauses.tsv")
         .lines()
         .filter(|line| !line.starts_with('#'))
@@ -28,7 +27,7 @@ static CLAUSES: LazyLock<BTreeMap<&str, Clause>> = LazyLock::new(|| {
             let id = columns.next()?;
             let level = columns.next()?;
             let rule = columns.next()?;
-            Some((id, Clause { id, level, rule }))
+            Some(Clause { id, level, rule })
         })
         .collect()
 });
@@ -36,12 +35,12 @@ static CLAUSES: LazyLock<BTreeMap<&str, Clause>> = LazyLock::new(|| {
 /// The rule with this id.
 #[must_use]
 pub fn clause(id: &str) -> Option<&'static Clause> {
-    CLAUSES.get(id)
+    CLAUSES.iter().find(|clause| clause.id == id)
 }
 
-/// All rules, in the order of their ids.
+/// All rules, in the order of the RFCs.
 pub fn all() -> impl Iterator<Item = &'static Clause> {
-    CLAUSES.values()
+    CLAUSES.iter()
 }
 
 impl Clause {

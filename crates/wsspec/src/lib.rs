@@ -8,9 +8,10 @@
 //! |---|---|
 //! | [`cases`] | the cases, one module a section of the RFC |
 //! | [`case`], [`clauses`], [`verdict`] | what a case is, what it tests, what it finds |
+//! | [`coverage`], [`explain`] | what is tested, rule by rule and case by case |
 //! | [`dialer`], [`peer`] | the raw connection before and after the 101 |
 //! | [`record`] | the evidence: everything that went over a connection |
-//! | [`endpoint`], [`runner`] | where to run, and the run |
+//! | [`endpoint`], [`select`], [`runner`] | where to run, what, and the run |
 //! | [`target`], [`known`] | `server.toml`: start a server, know its faults |
 //! | [`report`] | results as text |
 //! | [`autobahn`] | Autobahn's words for the same records |
@@ -20,13 +21,16 @@ pub mod case;
 pub mod cases;
 pub mod clauses;
 mod content;
+pub mod coverage;
 pub mod dialer;
 pub mod endpoint;
+pub mod explain;
 pub mod known;
 pub mod peer;
 pub mod record;
 pub mod report;
 pub mod runner;
+pub mod select;
 pub mod target;
 pub mod verdict;
 mod wire;
@@ -35,4 +39,5 @@ pub use case::Case;
 pub use endpoint::{Endpoint, Url};
 pub use known::KnownViolation;
 pub use runner::{Judged, Runner};
+pub use select::Selection;
 pub use verdict::{Finding, Level, Outcome, Verdict};

@@ -285,8 +285,9 @@ pub(crate) fn describe(opcode: Opcode, payload: &[u8], length: u64) -> String {
 fn quoted(octets: &[u8], length: u64) -> String {
     const SHOWN: usize = 32;
     let text = std::str::from_utf8(octets).ok().filter(|text| {
-        text.chars()
-            .all(|char| !char.is_control() && char != '\u{feff}')
+        text.chars().all(|char| {
+            is_line_end(char) || !char.is_control() && char != '\u{feff}'
+        })
     });
     match text {
         Some(text) if length <= SHOWN as u64 => format!("{text:?}"),
@@ -302,9 +303,13 @@ fn quoted(octets: &[u8], length: u64) -> String {
     }
 }
 
+/// Octets that are no frame.
 fn preview(octets: &[u8]) -> String {
-    let length = octets.len() as u64;
-    format!("{length} octets: {}", quoted(octets, length))
+    quoted(octets, octets.len() as u64)
+}
+
+fn is_line_end(char: char) -> bool {
+    matches!(char, '\r' | '\n')
 }
 
 fn hex(octets: &[u8]) -> String {

@@ -46,8 +46,14 @@ async fn every_case_passes_on_the_reference() {
 async fn each_mutant_fails_exactly_the_cases_that_it_lists() {
     let mut failed_by_any = BTreeSet::new();
     let mut observed = BTreeMap::<_, BTreeSet<String>>::new();
+    let mut accepts = ByDefect::new();
+    let mut bugs = ByDefect::new();
     let mut wrong = String::new();
     for (defect, listed, judged) in judge_catalogue().await {
+        let violations = judged
+            .iter()
+            .filter(|it| matches!(it.finding, Some(Finding::Violation { .. })))
+            .count();
         for judged in &judged {
             let id = judged.case.id;
             let fails =
@@ -61,6 +67,15 @@ async fn each_mutant_fails_exactly_the_cases_that_it_lists() {
                     .entry(id)
                     .or_default()
                     .insert(what.clone());
+            }
+            if let Some(Finding::Violation { expected, .. }) = &judged.finding {
+                accepts
+                    .entry(id)
+                    .or_default()
+                    .insert((violations, expected.clone()));
+                bugs.entry(id)
+                    .or_default()
+                    .insert((violations, defect.what()));
             }
             // Whatever is blocked has failed nothing.
             if matches!(judged.outcome, Outcome::Fail | Outcome::NonStrict) {
@@ -93,6 +108,7 @@ async fn each_mutant_fails_exactly_the_cases_that_it_lists() {
         }
     }
     assert!(wrong.is_empty(), "{wrong}");
+    check_explained(&explained(&judge(None).await, &accepts, &bugs));
 }
 
 /// Several mutants at a time: most of the time a run waits for what a
@@ -111,6 +127,115 @@ async fn judge_catalogue() -> Vec<(Defect, &'static [&'static str], Vec<Judged>)
     let mut judged = running.join_all().await;
     judged.sort_by_key(|(defect, ..)| *defect);
     judged
+}
+
+/// What a case is said to accept and to find, by the number of violations that
+/// the defect has in all: what few cases find says most of them.
+type ByDefect<T> = BTreeMap<&'static str, BTreeSet<(usize, T)>>;
+
+/// Lines of a conversation that are kept, from its beginning and its end.
+const KEPT_LINES: usize = 12;
+
+/// A defect with more violations is found by any case that needs an echo.
+const EVERYWHERE: usize = 200;
+
+/// `data/explained.tsv`: written with `BLESS=1`, compared otherwise, but for
+/// the conversations, which TCP may cut and mix in several ways.
+fn explained(
+    reference: &[Judged],
+    accepts: &ByDefect<String>,
+    bugs: &ByDefect<&str>,
+) -> String {
+    let mut text = String::new();
+    for judged in reference {
+        let id = judged.case.id;
+        for line in conversation(judged) {
+            text += &format!("{id}\tline\t{line}\n");
+        }
+        for what in most_telling(accepts.get(id), 2) {
+            text += &format!("{id}\taccepts\t{what}\n");
+        }
+        for what in most_telling(bugs.get(id), 5) {
+            text += &format!("{id}\tbug\t{what}\n");
+        }
+    }
+    text
+}
+
+fn conversation(judged: &Judged) -> Vec<String> {
+    let conversations: Vec<_> = judged
+        .records
+        .iter()
+        .map(|record| {
+            let record = record.lock().expect("a record");
+            record.trace(judged.case.is_about_handshake())
+        })
+        .collect();
+    let mut lines: Vec<_> = conversations
+        .join(&String::new())
+        .iter()
+        .map(|line| without_port(line))
+        .collect();
+    if lines.len() > 2 * KEPT_LINES + 1 {
+        let left_out = lines.len() - 2 * KEPT_LINES;
+        let last = lines.len() - KEPT_LINES;
+        lines.splice(KEPT_LINES..last, [format!("… {left_out} lines …")]);
+    }
+    lines
+}
+
+fn most_telling<T: Ord>(
+    all: Option<&BTreeSet<(usize, T)>>,
+    most: usize,
+) -> Vec<&T> {
+    let mut seen = BTreeSet::new();
+    let all = all.into_iter().flatten();
+    let telling: Vec<_> = all
+        .filter(|(_, what)| seen.insert(what))
+        .collect();
+    let only_these = telling
+        .first()
+        .is_some_and(|(count, _)| *count <= EVERYWHERE);
+    telling
+        .into_iter()
+        .filter(|(count, _)| !only_these || *count <= EVERYWHERE)
+        .take(most)
+        .map(|(_, what)| what)
+        .collect()
+}
+
+/// The port is another in each run.
+fn without_port(line: &str) -> String {
+    let Some((before, behind)) = line.split_once("127.0.0.1:") else {
+        return line.to_owned();
+    };
+    let rest = behind.trim_start_matches(|it: char| it.is_ascii_digit());
+    format!("{before}127.0.0.1:8080{rest}")
+}
+
+fn check_explained(text: &str) {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/data/explained.tsv");
+    let stored = std::fs::read_to_string(path).expect("data/explained.tsv");
+    let comparable = |text: &str| -> Vec<String> {
+        let lines = text
+            .lines()
+            .filter(|line| line.contains("\tbug\t"));
+        lines.map(str::to_owned).collect()
+    };
+    if std::env::var_os("BLESS").is_some() {
+        std::fs::write(path, text).expect("data/explained.tsv is written");
+    } else {
+        assert_eq!(
+            comparable(&stored),
+            comparable(text),
+            "`BLESS=1 cargo test -p wsspec --test mutants` writes it"
+        );
+        for case in cases::all() {
+            let explanation = wsspec::explain::explanation(case.id);
+            let conversation = explanation.map(|it| it.conversation.len());
+            assert!(conversation > Some(0), "{} is not explained", case.id);
+        }
+    }
 }
 
 #[test]

@@ -3,7 +3,8 @@
 use std::collections::HashSet;
 
 use wsspec::clauses::clause;
-use wsspec::{Case, Level, cases};
+use wsspec::coverage::{self, Coverage};
+use wsspec::{Case, Level, cases, known};
 
 #[test]
 fn every_id_is_an_rfc_a_section_and_a_name_and_stands_once() {
@@ -56,6 +57,32 @@ fn every_clause_exists_and_binds_as_strongly_as_its_case() {
             );
         }
     }
+}
+
+#[test]
+fn every_rule_has_a_case_or_a_reason_and_no_rule_both() {
+    for (clause, coverage) in coverage::rules() {
+        let reasons = coverage::not_tested()
+            .filter(|(pattern, _)| known::matches(pattern, clause.id));
+        let expected = match coverage {
+            Coverage::Cases(_) => 0,
+            Coverage::Nothing(_) | Coverage::Unexplained => 1,
+        };
+        assert_eq!(reasons.count(), expected, "{}", clause.id);
+    }
+    for (pattern, _) in coverage::not_tested() {
+        let mut ids = coverage::rules().map(|(clause, _)| clause.id);
+        assert!(ids.any(|id| known::matches(pattern, id)), "{pattern}");
+    }
+}
+
+#[test]
+fn each_of_autobahns_cases_is_carried_or_told() {
+    let all = coverage::autobahn();
+    assert_eq!(all.len(), 517);
+    assert_eq!(all.iter().filter(|(_, by)| by.is_ok()).count(), 247);
+    let ids: HashSet<_> = all.iter().map(|(id, _)| id).collect();
+    assert_eq!(ids.len(), all.len());
 }
 
 #[test]

@@ -35,6 +35,11 @@ macro_rules! defects {
         impl Defect {
             /// Every defect there is.
             pub(crate) const ALL: &[Self] = &[$(Self::$name),+];
+
+            /// What it does wrong, in a sentence.
+            pub(crate) fn what(self) -> &'static str {
+                match self { $(Self::$name => concat!($($doc),+).trim(),)+ }
+            }
         }
     };
 }

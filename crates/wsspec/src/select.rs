@@ -1,0 +1,141 @@
+//! Which cases to run: by id, rule, level or Autobahn's id.
+
+use crate::case::Case;
+use crate::known::matches;
+use crate::verdict::Level;
+
+/// What a case has to be. Of one kind, any will do; of different kinds, each
+/// has to fit. An empty list asks for nothing.
+#[derive(Clone, Debug, Default)]
+pub struct Selection {
+    /// Ids of cases; `*` stands for any part.
+    pub cases: Vec<String>,
+    /// Ids of the rules that it tests; `*` stands for any part.
+    pub clauses: Vec<String>,
+    /// How strongly its rule binds.
+    pub levels: Vec<Level>,
+    /// Ids of Autobahn|Testsuite's cases; `*` stands for any part.
+    pub autobahn: Vec<String>,
+}
+
+/// Something that is asked for and is nowhere.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+pub enum NoSuchCase {
+    /// No case has such an id.
+    #[error("no case has an id like {0:?}; `wsspec list` shows all")]
+    Id(String),
+    /// No case tests such a rule.
+    #[error(
+        "no case tests a rule like {0:?}; an example is \"6455-5.5.2-01\", \
+         and \"6455-5.5*\" stands for several"
+    )]
+    Clause(String),
+    /// No case carries such a case of Autobahn's.
+    #[error("no case carries Autobahn's {0:?}; an example is \"2.10\"")]
+    Autobahn(String),
+    /// Each part fits some case, and no case fits all.
+    #[error("no case is all of what is asked for")]
+    Together,
+}
+
+impl Selection {
+    /// The cases that fit, in the order of all.
+    ///
+    /// # Errors
+    ///
+    /// A part that fits no case, or parts that fit none together.
+    pub fn cases(&self) -> Result<Vec<&'static Case>, NoSuchCase> {
+        for id in &self.cases {
+            if !any(|case| matches(id, case.id)) {
+                return Err(NoSuchCase::Id(id.clone()));
+            }
+        }
+        for clause in &self.clauses {
+            if !any(|case| tests(case, clause)) {
+                return Err(NoSuchCase::Clause(clause.clone()));
+            }
+        }
+        for id in &self.autobahn {
+            if !any(|case| carries(case, id)) {
+                return Err(NoSuchCase::Autobahn(id.clone()));
+            }
+        }
+        let fitting: Vec<_> = crate::cases::all()
+            .filter(|case| self.fits(case))
+            .collect();
+        match fitting.is_empty() {
+            true => Err(NoSuchCase::Together),
+            false => Ok(fitting),
+        }
+    }
+
+    fn fits(&self, case: &Case) -> bool {
+        fn one<T>(wanted: &[T], fits: impl Fn(&T) -> bool) -> bool {
+            wanted.is_empty() || wanted.iter().any(fits)
+        }
+        one(&self.cases, |id| matches(id, case.id))
+            && one(&self.clauses, |clause| tests(case, clause))
+            && one(&self.levels, |level| *level == case.level)
+            && one(&self.autobahn, |id| carries(case, id))
+    }
+}
+
+fn any(fits: impl Fn(&Case) -> bool) -> bool {
+    crate::cases::all().any(fits)
+}
+
+fn tests(case: &Case, clause: &str) -> bool {
+    case.clauses.iter().any(|id| matches(clause, id))
+}
+
+fn carries(case: &Case, id: &str) -> bool {
+    case.autobahn.is_some_and(|own| matches(id, own))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ids(selection: &Selection) -> Vec<&'static str> {
+        let cases = selection.cases().expect("some cases");
+        cases.iter().map(|case| case.id).collect()
+    }
+
+    #[test]
+    fn kinds_narrow_each_other_and_one_kind_widens() {
+        let pings = Selection {
+            autobahn: vec!["2.1".into(), "2.2".into()],
+            ..Selection::default()
+        };
+        assert_eq!(
+            ids(&pings),
+            [
+                "6455/5.5.2/ping-is-answered/empty",
+                "6455/5.5.2/ping-is-answered/text",
+            ]
+        );
+        let with_payload = Selection {
+            clauses: vec!["6455-5.5.3-*".into()],
+            levels: vec![Level::Must],
+            ..pings
+        };
+        assert_eq!(ids(&with_payload), ["6455/5.5.2/ping-is-answered/text"]);
+    }
+
+    #[test]
+    fn what_is_nowhere_is_named() {
+        let selection = Selection {
+            cases: vec!["6455/5.5.2/*".into(), "nowhere".into()],
+            ..Selection::default()
+        };
+        let error = selection.cases().expect_err("no such case");
+        assert_eq!(error, NoSuchCase::Id("nowhere".into()));
+        let selection = Selection {
+            cases: vec!["6455/5.5.2/*".into()],
+            autobahn: vec!["1.1.1".into()],
+            ..Selection::default()
+        };
+        let error = selection.cases().expect_err("nothing fits");
+        assert_eq!(error, NoSuchCase::Together);
+    }
+}
