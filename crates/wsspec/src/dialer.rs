@@ -38,7 +38,8 @@ pub struct Request {
     key: String,
     /// Octets that go out in the same write, right behind the head.
     followed_by: Vec<u8>,
-    /// Octets that go out when the server says 100.
+    /// Content that goes out when the server has an answer to the head, or
+    /// seems to wait for it.
     held_back: Vec<u8>,
     write: Write,
 }
@@ -247,6 +248,14 @@ impl Request {
             .add("Content-Length", content.len().to_string())
     }
 
+    /// Content that is late: it is sent when the server has answered without
+    /// it, or seems to wait for it.
+    #[must_use]
+    pub fn late_content(mut self, content: &str) -> Self {
+        self.held_back = content.into();
+        self.add("Content-Length", content.len().to_string())
+    }
+
     /// The same octets, one at a time.
     #[must_use]
     pub fn octet_by_octet(mut self) -> Self {
@@ -436,10 +445,28 @@ async fn answer(
 ) -> Result<Answer, Finding> {
     let endpoint = std::sync::Arc::clone(&wire.endpoint);
     let mut continues = 0;
+    let mut held_back = &request.held_back[..];
+    let expects = request
+        .lines
+        .iter()
+        .any(|line| matches!(line, Line::Field(name, _) if name == "Expect"));
     let reply = loop {
+        let waits = !held_back.is_empty() && !expects;
+        let patience = endpoint.patience / if waits { 2 } else { 1 };
         let reply = endpoint
-            .patiently(reply(&mut wire, &mut rest))
+            .within(patience, reply(&mut wire, &mut rest))
             .await;
+        if waits && !matches!(reply, Some(Reply::End(_))) {
+            // Late is what comes when the server has done all that it does.
+            endpoint.others_have_a_turn().await;
+            let octets = Bytes::copy_from_slice(held_back);
+            wire.note(What::SentOctets(octets));
+            wire.write(held_back).await?;
+            held_back = &[];
+            if reply.is_none() {
+                continue;
+            }
+        }
         let reply = reply.unwrap_or_else(|| {
             note_octets(&wire, &rest);
             Reply::Silence(endpoint.patience)
@@ -449,10 +476,11 @@ async fn answer(
                 if head.status == 100 && continues < MOST_INTERIM =>
             {
                 continues += 1;
-                if continues == 1 && !request.held_back.is_empty() {
-                    let octets = Bytes::copy_from_slice(&request.held_back);
+                if !held_back.is_empty() {
+                    let octets = Bytes::copy_from_slice(held_back);
                     wire.note(What::SentOctets(octets));
-                    wire.write(&request.held_back).await?;
+                    wire.write(held_back).await?;
+                    held_back = &[];
                 }
             }
             _ => break reply,

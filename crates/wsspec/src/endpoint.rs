@@ -234,6 +234,12 @@ impl Endpoint {
         timeout(Duration::ZERO, event).await.ok()
     }
 
+    /// Lets the server serve somebody else for a while.
+    pub(crate) async fn others_have_a_turn(&self) {
+        let turns = self.echo_round_trips(10);
+        _ = timeout(self.patience, turns).await;
+    }
+
     /// Opens a connection and has some text echoed; whether all came back.
     async fn echo_round_trips(&self, count: usize) -> std::io::Result<bool> {
         let mut stream = self.connect().await?;

@@ -276,6 +276,8 @@ fn named(id: &str) -> String {
     let rfc = parts.next().unwrap_or_default();
     let section = parts.next().unwrap_or_default();
     match parts.next() {
+        None if rfc == "hostile" => format!("hostile: {section}"),
+        Some(rule) if rfc == "hostile" => format!("{section} {rule}"),
         None => format!("RFC {rfc} §{section}"),
         Some(rule) if rfc == "6455" => format!("§{section} {rule}"),
         Some(rule) => format!("RFC {rfc} §{section} {rule}"),

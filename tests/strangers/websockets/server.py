@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+from urllib.parse import urlsplit
 
 from websockets.asyncio.server import serve
 from websockets.exceptions import ConnectionClosed
@@ -16,7 +17,7 @@ async def echo(connection):
 
 
 def only_ws(connection, request):
-    if request.path.split("?")[0] != "/ws":
+    if urlsplit(request.path).path != "/ws":
         return connection.respond(404, "not found\n")
 
 

@@ -42,6 +42,11 @@ cases! { Dialer:
                 .followed_by("5\r\nhello\r\n0\r\n\r\n")
         });
 
+    /// Frames begin behind the content of the request, or the request is
+    /// refused: also where the content comes later than the head.
+    Must "9110/7.8/frames-begin-behind-the-content/late" ["9110-7.8-09", "9110-7.8-10"]
+        => frames_begin_behind_the_content(|it| it.late_content("hello"));
+
     /// A 405 says in Allow which methods there are.
     Must "9110/15.5.6/405-has-allow" ["9110-15.5.6-01"]
         => status_has_field("POST", 405, "Allow");

@@ -108,6 +108,6 @@ async fn more_behind_invalid_text(peer: &mut Peer) -> Verdict {
         .await?;
     // Less than any limit, so that the limit isn't what ends it.
     let more = Frame::continuation(vec![b'm'; 4096]).unfinished();
-    peer.flood(&more, 128).await?;
+    peer.flood(&more, 32).await?;
     until_failed(peer, &[]).await.map(drop)
 }
