@@ -152,42 +152,83 @@ impl Record {
     /// there whole, or with its first line only.
     #[must_use]
     pub fn trace(&self, whole_heads: bool) -> Vec<String> {
+        let mut lines: Vec<_> = self
+            .events
+            .iter()
+            .flat_map(|event| event.what.lines(whole_heads))
+            .collect();
+        if self.uncounted > 0 {
+            lines.push(format!("… and {} events more", self.uncounted));
+        }
+        lines
+    }
+
+    /// The record as lines with the time since the connection was opened, and
+    /// with the octets as they were on the wire, if they are asked for.
+    #[must_use]
+    pub fn transcript(&self, octets: bool) -> Vec<String> {
         let mut lines = Vec::new();
-        for Event { what, .. } in &self.events {
-            let (mark, text) = match what {
-                What::SentHead(head) => {
-                    lines.extend(head_lines('>', head, whole_heads));
-                    continue;
-                }
-                What::ReceivedHead(head) => {
-                    lines.extend(head_lines('<', head, whole_heads));
-                    continue;
-                }
-                What::SentFrame(frame) => ('>', frame.line(false)),
-                What::ReceivedFrame(frame) => ('<', frame.line(true)),
-                What::SentOctets(octets) => ('>', preview(octets)),
-                What::SentMany(frame, count) => {
-                    ('>', format!("{count} × {}", frame.line(false)))
-                }
-                What::ReceivedOctets(octets) => ('<', preview(octets)),
-                What::Opened => continue,
-                What::Mark(_) => {
-                    ('!', "the connection is still open".to_owned())
-                }
-                What::Illegal(violation) => ('!', violation.to_string()),
-                What::SendFailed => {
-                    ('!', "the server no longer takes what is sent".into())
-                }
-                What::TimedOut(wait) => ('!', wait.to_string()),
-                What::Ended(end) => ('<', end.to_string()),
-                What::WeEnded => ('>', End::Fin.to_string()),
-            };
-            lines.push(format!("{mark} {text}"));
+        for Event { at, what } in &self.events {
+            let mut time = format!("{:>9.3} ms", at.as_secs_f64() * 1e3);
+            for line in what.lines(true) {
+                lines.push(format!("{time} {line}"));
+                time = " ".repeat(time.len());
+            }
+            if octets {
+                let rows = what.octets();
+                let rows = rows.chunks(16).map(hex);
+                lines.extend(rows.map(|row| format!("{time}   {row}")));
+            }
         }
         if self.uncounted > 0 {
             lines.push(format!("… and {} events more", self.uncounted));
         }
         lines
+    }
+}
+
+impl What {
+    fn lines(&self, whole_heads: bool) -> Vec<String> {
+        let (mark, text) = match self {
+            Self::SentHead(head) => {
+                return head_lines('>', head, whole_heads);
+            }
+            Self::ReceivedHead(head) => {
+                return head_lines('<', head, whole_heads);
+            }
+            Self::SentFrame(frame) => ('>', frame.line(false)),
+            Self::ReceivedFrame(frame) => ('<', frame.line(true)),
+            Self::SentOctets(octets) => ('>', preview(octets)),
+            Self::SentMany(frame, count) => {
+                ('>', format!("{count} × {}", frame.line(false)))
+            }
+            Self::ReceivedOctets(octets) => ('<', preview(octets)),
+            Self::Opened => return Vec::new(),
+            Self::Mark(_) => ('!', "the connection is still open".to_owned()),
+            Self::Illegal(violation) => ('!', violation.to_string()),
+            Self::SendFailed => {
+                ('!', "the server no longer takes what is sent".into())
+            }
+            Self::TimedOut(wait) => ('!', wait.to_string()),
+            Self::Ended(end) => ('<', end.to_string()),
+            Self::WeEnded => ('>', End::Fin.to_string()),
+        };
+        vec![format!("{mark} {text}")]
+    }
+
+    /// What went over the wire; of a very long frame only the beginning, and
+    /// of many frames one.
+    fn octets(&self) -> Vec<u8> {
+        match self {
+            Self::SentHead(octets)
+            | Self::ReceivedHead(octets)
+            | Self::SentOctets(octets)
+            | Self::ReceivedOctets(octets) => octets.to_vec(),
+            Self::SentFrame(frame)
+            | Self::SentMany(frame, _)
+            | Self::ReceivedFrame(frame) => frame.octets(),
+            _ => Vec::new(),
+        }
     }
 }
 
@@ -229,6 +270,18 @@ impl From<&Frame> for FrameRecord {
 }
 
 impl FrameRecord {
+    /// The header and the payload as it was sent, masked or not.
+    fn octets(&self) -> Vec<u8> {
+        let mut octets = Vec::new();
+        self.header.encode(&mut octets);
+        let begin = octets.len();
+        octets.extend_from_slice(&self.payload);
+        if let Some(key) = self.header.masking_key {
+            key.apply(&mut octets[begin..]);
+        }
+        octets
+    }
+
     /// Such as `TEXT fin=0 "frag"`. A client's frame should be masked and a
     /// server's should not; only what deviates is told.
     fn line(&self, from_server: bool) -> String {
@@ -320,6 +373,7 @@ fn hex(octets: &[u8]) -> String {
     octets.join(" ")
 }
 
+/// The lines of a head, escaped and shortened to what can be read.
 fn head_lines(mark: char, head: &[u8], whole: bool) -> Vec<String> {
     const SHOWN: usize = 160;
     let text = String::from_utf8_lossy(head);

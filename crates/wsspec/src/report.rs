@@ -34,7 +34,19 @@ fn style(outcome: Outcome) -> Style {
 #[derive(Debug)]
 pub struct Explained<'a>(pub &'a Judged);
 
-impl fmt::Display for Explained<'_> {
+/// The same without the trace.
+#[derive(Debug)]
+pub struct WithoutTrace<'a>(&'a Judged);
+
+impl Explained<'_> {
+    /// The same without the trace.
+    #[must_use]
+    pub fn without_trace(&self) -> WithoutTrace<'_> {
+        WithoutTrace(self.0)
+    }
+}
+
+impl fmt::Display for WithoutTrace<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Judged {
             case,
@@ -64,6 +76,13 @@ impl fmt::Display for Explained<'_> {
         if let Some(note) = note {
             writeln!(f, "  note      {note}")?;
         }
+        Ok(())
+    }
+}
+
+impl fmt::Display for Explained<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.without_trace().fmt(f)?;
         let mut heading = "trace";
         for line in trace(self.0) {
             writeln!(f, "  {heading:9} {line}")?;

@@ -1,0 +1,226 @@
+//! The command line.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
+use wsspec::runner::{JOBS, PATIENCE};
+use wsspec::{Level, Selection, Url};
+
+/// Judges a WebSocket echo by RFC 6455, in seconds.
+///
+/// The endpoint at URL has to echo: text as text, binary as binary.
+#[derive(Parser)]
+#[command(
+    name = "wsspec",
+    version,
+    after_help = EXIT_CODES,
+    args_conflicts_with_subcommands = true,
+    subcommand_negates_reqs = true
+)]
+pub(crate) struct Arguments {
+    #[command(subcommand)]
+    pub(crate) command: Option<Command>,
+
+    #[command(flatten)]
+    pub(crate) judge: Judge,
+}
+
+#[derive(Subcommand)]
+pub(crate) enum Command {
+    /// Show the cases that there are
+    List(Select),
+    /// Say what a case sends, what it accepts, its rule, and what it finds
+    Explain(Explain),
+    /// Run one case alone and show everything that went over the wire
+    Replay(Replay),
+}
+
+#[derive(Args)]
+pub(crate) struct Judge {
+    /// The address of the endpoint, such as ws://127.0.0.1:8080/ws
+    #[arg(required = true)]
+    url: Option<Url>,
+
+    #[command(flatten)]
+    pub(crate) select: Select,
+
+    /// How many cases run at a time; with --format autobahn 16 if not given,
+    /// as its timers run while other cases are served
+    #[arg(long, value_name = "N", value_parser = at_least_one,
+          help = format!("How many cases run at a time [default: {JOBS}]"))]
+    pub(crate) jobs: Option<usize>,
+
+    #[command(flatten)]
+    pub(crate) patience: Patience,
+
+    /// Run everything so many times, and tell what is not the same each time
+    #[arg(long, value_name = "N", default_value_t = 1,
+          value_parser = at_least_one)]
+    pub(crate) repeat: usize,
+
+    /// Fail for a rule that is no MUST, too
+    #[arg(long)]
+    pub(crate) strict: bool,
+
+    /// Show every case, not only those that need a look
+    #[arg(long, short)]
+    pub(crate) verbose: bool,
+
+    /// What to write; `autobahn` runs the cases that Autobahn|Testsuite has,
+    /// too, with its timers, and gives its words in the form of its index.json
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    pub(crate) format: Format,
+
+    /// The name of the server in Autobahn's form; by default what its Server
+    /// field says
+    #[arg(long, value_name = "NAME")]
+    pub(crate) agent: Option<String>,
+
+    /// Write to this file, not to standard output
+    #[arg(long, short, value_name = "FILE")]
+    pub(crate) output: Option<PathBuf>,
+}
+
+impl Judge {
+    /// The address; without a command clap demands it.
+    pub(crate) fn url(&self) -> &Url {
+        let url = self.url.as_ref();
+        url.unwrap_or_else(|| usage("a URL or a command is needed"))
+    }
+}
+
+#[derive(Args)]
+pub(crate) struct Explain {
+    /// The id of the case; * stands for any part
+    #[arg(required = true, value_name = "ID")]
+    pub(crate) cases: Vec<String>,
+}
+
+#[derive(Args)]
+pub(crate) struct Replay {
+    /// The address of the endpoint, such as ws://127.0.0.1:8080/ws
+    pub(crate) url: Url,
+
+    /// The id of the case
+    #[arg(value_name = "ID")]
+    pub(crate) case: String,
+
+    /// Show the octets, too
+    #[arg(long)]
+    pub(crate) hex: bool,
+
+    #[command(flatten)]
+    pub(crate) patience: Patience,
+}
+
+/// Which cases. Several of one option widen the choice, different options
+/// narrow it.
+#[derive(Args)]
+pub(crate) struct Select {
+    /// Cases with this id; * stands for any part
+    #[arg(long = "case", value_name = "ID")]
+    cases: Vec<String>,
+
+    /// Cases that test this rule, such as 6455-5.5.2-01; * stands for any part
+    #[arg(long = "clause", value_name = "ID")]
+    clauses: Vec<String>,
+
+    /// Cases whose rule binds like this
+    #[arg(long = "level", value_enum, value_name = "LEVEL")]
+    levels: Vec<LevelArgument>,
+
+    /// Cases that carry this one of Autobahn|Testsuite, such as 2.10; * stands
+    /// for any part
+    #[arg(long, value_name = "ID")]
+    autobahn: Vec<String>,
+}
+
+impl Select {
+    pub(crate) fn selection(&self) -> Selection {
+        Selection {
+            cases: self.cases.clone(),
+            clauses: self.clauses.clone(),
+            levels: self
+                .levels
+                .iter()
+                .map(|level| level.level())
+                .collect(),
+            autobahn: self.autobahn.clone(),
+        }
+    }
+}
+
+#[derive(Args)]
+pub(crate) struct Patience {
+    /// How long the server may keep silent before that counts, in seconds
+    #[arg(long, value_name = "SECONDS", value_parser = seconds,
+          default_value_t = PATIENCE.as_secs_f64())]
+    timeout: f64,
+}
+
+impl Patience {
+    pub(crate) fn duration(&self) -> Duration {
+        Duration::from_secs_f64(self.timeout)
+    }
+}
+
+/// The forms in which results are written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Format {
+    /// For a person.
+    Text,
+    /// Autobahn|Testsuite's index.json.
+    Autobahn,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum LevelArgument {
+    /// An RFC's MUST.
+    Must,
+    /// An RFC's SHOULD, or an implied rule.
+    Should,
+    /// What the RFC leaves open.
+    May,
+    /// Advice on security.
+    Guidance,
+}
+
+impl LevelArgument {
+    fn level(self) -> Level {
+        match self {
+            Self::Must => Level::Must,
+            Self::Should => Level::Should,
+            Self::May => Level::May,
+            Self::Guidance => Level::Guidance,
+        }
+    }
+}
+
+const EXIT_CODES: &str = "\
+Exit codes:
+  0  every MUST holds (with --strict: every SHOULD and all guidance, too)
+  1  a rule is broken
+  2  the command line is wrong
+  3  there is no WebSocket endpoint at URL
+  4  wsspec itself failed";
+
+/// Ends the process with 2 and what is wrong.
+pub(crate) fn usage(problem: &str) -> ! {
+    let kind = clap::error::ErrorKind::InvalidValue;
+    Arguments::command().error(kind, problem).exit()
+}
+
+fn at_least_one(text: &str) -> Result<usize, String> {
+    match text.parse() {
+        Ok(0) | Err(_) => Err("a whole number from 1 up is needed".to_owned()),
+        Ok(count) => Ok(count),
+    }
+}
+
+fn seconds(text: &str) -> Result<f64, String> {
+    match text.parse() {
+        Ok(seconds) if (0.01..=3600.0).contains(&seconds) => Ok(seconds),
+        _ => Err("a number of seconds from 0.01 to 3600 is needed".to_owned()),
+    }
+}

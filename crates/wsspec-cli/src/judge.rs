@@ -1,0 +1,202 @@
+//! `wsspec URL`: all cases, or those that are asked for, over one endpoint.
+
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::Write;
+use std::time::{Duration, Instant};
+
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use wsspec::report::{Counts, Explained, is_violation};
+use wsspec::runner::JOBS;
+use wsspec::{Case, Endpoint, Judged, Outcome, Runner, autobahn};
+
+use crate::arguments::{Format, Judge, usage};
+use crate::{Exit, reach, selected, written};
+
+/// With Autobahn's timers a case that waits for its turn at the server is
+/// late, so fewer run at a time.
+const JOBS_AGAINST_TIMERS: usize = 16;
+
+pub(crate) async fn judge(arguments: &Judge) -> Exit {
+    let as_autobahn = arguments.format == Format::Autobahn;
+    let mut cases = selected(&arguments.select.selection());
+    if as_autobahn {
+        cases.retain(|case| case.autobahn.is_some());
+    }
+    if cases.is_empty() {
+        usage("none of these cases carries one of Autobahn's");
+    }
+    let patience = arguments.patience.duration();
+    let mut endpoint = Endpoint::new(arguments.url().clone(), patience);
+    endpoint.autobahn_timers = as_autobahn;
+    let jobs = match as_autobahn {
+        true => JOBS_AGAINST_TIMERS,
+        false => JOBS,
+    };
+    let runner = Runner::new(endpoint, arguments.jobs.unwrap_or(jobs));
+    if let Err(exit) = reach(&runner).await {
+        return exit;
+    }
+
+    let begun = Instant::now();
+    let progress = progress((cases.len() * arguments.repeat) as u64);
+    let mut runs = Vec::new();
+    for _ in 0..arguments.repeat {
+        let judged = runner.run(cases.iter().copied(), |judged| {
+            progress.inc(1);
+            progress.set_message(judged.case.id);
+        });
+        runs.push(judged.await);
+    }
+    progress.finish_and_clear();
+
+    let (judged, unsteady) = worst(runs);
+    let results = write(arguments, &judged, &unsteady, begun.elapsed());
+    written(results, verdict(&judged, arguments.strict))
+}
+
+/// A case that did not come out the same in every run, with how often what.
+type Unsteady = (&'static Case, BTreeMap<Outcome, usize>);
+
+/// Of each case the worst of its runs, and what was not always the same.
+fn worst(runs: Vec<Vec<Judged>>) -> (Vec<Judged>, Vec<Unsteady>) {
+    let mut runs = runs.into_iter();
+    let mut worst = runs.next().unwrap_or_default();
+    let mut outcomes: Vec<_> = worst
+        .iter()
+        .map(|judged| BTreeMap::from([(judged.outcome, 1)]))
+        .collect();
+    for run in runs {
+        let all = worst.iter_mut().zip(&mut outcomes).zip(run);
+        for ((worst, outcomes), judged) in all {
+            *outcomes.entry(judged.outcome).or_default() += 1;
+            if severity(judged.outcome) > severity(worst.outcome) {
+                *worst = judged;
+            }
+        }
+    }
+    let unsteady = worst
+        .iter()
+        .map(|judged| judged.case)
+        .zip(outcomes)
+        .filter(|(_, outcomes)| outcomes.len() > 1)
+        .collect();
+    (worst, unsteady)
+}
+
+/// How much an outcome says against the server, or against the suite.
+fn severity(outcome: Outcome) -> u8 {
+    match outcome {
+        Outcome::Broken => 5,
+        Outcome::Fail | Outcome::Stale => 4,
+        Outcome::NonStrict => 3,
+        Outcome::Blocked => 2,
+        Outcome::Known | Outcome::Unsupported | Outcome::Info => 1,
+        Outcome::Pass => 0,
+    }
+}
+
+fn write(
+    arguments: &Judge,
+    judged: &[Judged],
+    unsteady: &[Unsteady],
+    took: Duration,
+) -> std::io::Result<()> {
+    let mut text = Vec::new();
+    match arguments.format {
+        Format::Text => report(&mut text, arguments, judged, unsteady, took)?,
+        Format::Autobahn => {
+            let agent = arguments.agent.as_deref();
+            let index = autobahn::index(agent, judged);
+            serde_json::to_writer_pretty(&mut text, &index)?;
+            writeln!(text)?;
+        }
+    }
+    match &arguments.output {
+        None => {
+            let mut out = anstream::stdout().lock();
+            out.write_all(&text)?;
+            out.flush()
+        }
+        Some(path) => {
+            // No colours in a file.
+            let mut out = anstream::StripStream::new(File::create(path)?);
+            out.write_all(&text)?;
+            out.flush()
+        }
+    }
+}
+
+fn report(
+    out: &mut impl Write,
+    arguments: &Judge,
+    judged: &[Judged],
+    unsteady: &[Unsteady],
+    took: Duration,
+) -> std::io::Result<()> {
+    let mut failed = None;
+    for judged in judged {
+        let needs_a_look = !matches!(
+            judged.outcome,
+            Outcome::Pass | Outcome::Info | Outcome::Unsupported
+        );
+        if needs_a_look {
+            failed = failed.or(Some(judged.case.id));
+            writeln!(out, "{}", Explained(judged))?;
+        } else if arguments.verbose {
+            let (outcome, id) = (judged.outcome, judged.case.id);
+            writeln!(out, "{outcome:11} {id}")?;
+        }
+    }
+    for (case, outcomes) in unsteady {
+        let outcomes: Vec<_> = outcomes
+            .iter()
+            .map(|(outcome, count)| format!("{outcome} {count}×"))
+            .collect();
+        writeln!(out, "unsteady    {}: {}", case.id, outcomes.join(", "))?;
+    }
+    let times = match arguments.repeat {
+        1 => String::new(),
+        times => format!(", {times} times,"),
+    };
+    writeln!(
+        out,
+        "{}: {} cases{times} in {:.1} s",
+        arguments.url(),
+        judged.len(),
+        took.as_secs_f64()
+    )?;
+    write!(out, "{}", Counts::of(judged))?;
+    if let Some(id) = failed {
+        let url = arguments.url();
+        writeln!(out, "\nwsspec explain {id}    what the case is about")?;
+        writeln!(out, "wsspec replay {url} {id}    its whole trace")?;
+    }
+    Ok(())
+}
+
+fn verdict(judged: &[Judged], strict: bool) -> Exit {
+    let has = |found: fn(&Judged, bool) -> bool| {
+        judged.iter().any(|judged| found(judged, strict))
+    };
+    if has(|judged, _| judged.outcome == Outcome::Broken) {
+        Exit::OwnFault
+    } else if has(|judged, strict| is_violation(judged.outcome, strict)) {
+        Exit::Violations
+    } else {
+        Exit::AsExpected
+    }
+}
+
+/// A bar on a terminal, nothing elsewhere.
+fn progress(length: u64) -> ProgressBar {
+    let bar = ProgressBar::with_draw_target(
+        Some(length),
+        ProgressDrawTarget::stderr(),
+    );
+    let style = ProgressStyle::with_template("{pos}/{len} {wide_msg}");
+    match style {
+        Ok(style) => bar.with_style(style),
+        Err(_) => bar,
+    }
+}
