@@ -63,6 +63,17 @@ impl Decoder {
         }
     }
 
+    /// Another limit, for the frames that begin from now on.
+    pub fn set_limit(&mut self, limit: u64) {
+        self.limit = limit;
+    }
+
+    /// How many octets have been pushed and not been read yet.
+    #[must_use]
+    pub fn unread(&self) -> usize {
+        self.unread.len()
+    }
+
     /// Takes octets as they came from the peer.
     pub fn push(&mut self, octets: &[u8]) {
         self.unread.extend_from_slice(octets);

@@ -18,6 +18,10 @@ use crate::wire::Wire;
 /// The largest message that is read; no case has a larger one echoed.
 pub(crate) const MOST_OF_MESSAGE: u64 = 4 << 20;
 
+/// What a server may say without being spoken to. Beyond that no echo is longer
+/// than what was sent.
+const UNASKED: u64 = 64 << 10;
+
 /// Octets in a write that looks for an answer before the next.
 const WRITE_AT_ONCE: usize = 16 << 10;
 
@@ -37,6 +41,8 @@ pub struct Peer {
     decoder: Decoder,
     rules: Rules,
     unfinished: Option<(Opcode, Vec<u8>)>,
+    /// How many fragments the unfinished message has.
+    fragments: u64,
     random: fastrand::Rng,
     close_sent: bool,
     close_received: bool,
@@ -140,6 +146,7 @@ impl Peer {
             decoder,
             rules: Rules::new(Sender::Server),
             unfinished: None,
+            fragments: 0,
             random,
             close_sent: false,
             close_received: false,
@@ -186,6 +193,7 @@ impl Peer {
     pub async fn send_octets(&mut self, octets: &[u8]) -> Result<(), Finding> {
         self.wire
             .note(What::SentOctets(Bytes::copy_from_slice(octets)));
+        self.sent.octets += octets.len();
         let written = self.wire.write(octets).await;
         self.step();
         written
@@ -221,6 +229,7 @@ impl Peer {
         self.wire
             .note(What::SentFrame(FrameRecord::from(&frame)));
         frame.encode(&mut octets);
+        self.sent.octets += octets.len();
         let written = self.wire.write(&octets).await;
         self.step();
         written
@@ -305,13 +314,17 @@ impl Peer {
         while left > 0 {
             let now = left.min(at_once);
             let part = &many[..one.len() * now];
-            let mut received = BytesMut::new();
-            self.wire
-                .write_and_read(part, &mut received)
-                .await?;
-            self.decoder.push(&received);
             self.sent.octets += part.len();
             self.sent.frames += now;
+            let most = usize::try_from(2 * self.most_expected());
+            let most = most
+                .unwrap_or(usize::MAX)
+                .saturating_sub(self.decoder.unread());
+            let mut received = BytesMut::new();
+            self.wire
+                .write_and_read(part, &mut received, most)
+                .await?;
+            self.decoder.push(&received);
             left -= now;
         }
         self.step();
@@ -584,7 +597,13 @@ impl Peer {
         }
     }
 
+    /// What a server can have reason to send, in one message or one answer.
+    fn most_expected(&self) -> u64 {
+        MOST_OF_MESSAGE.min(UNASKED + self.sent.octets as u64)
+    }
+
     async fn arrive(&mut self) -> Result<Incoming, Finding> {
+        self.decoder.set_limit(self.most_expected());
         loop {
             let frame = match self.decoder.next_frame() {
                 Ok(frame) => frame,
@@ -655,15 +674,21 @@ impl Peer {
             .unfinished
             .get_or_insert_with(|| (frame.opcode, Vec::new()));
         octets.extend_from_slice(&frame.payload);
-        if octets.len() as u64 > MOST_OF_MESSAGE {
+        self.fragments += 1;
+        let (length, fragments) = (octets.len() as u64, self.fragments);
+        let most = self.most_expected();
+        if length > most || fragments > most {
             return Err(Finding::violation(
-                "a message of the size that was sent",
-                format_args!("fragments of over {MOST_OF_MESSAGE} octets"),
+                "a message no longer than what was sent",
+                format_args!(
+                    "{length} octets in {fragments} fragments, and no end"
+                ),
             ));
         }
         if !frame.fin {
             return Ok(None);
         }
+        self.fragments = 0;
         let message = self.unfinished.take();
         Ok(message.map(|(opcode, octets)| {
             Incoming::Message(opcode, Bytes::from(octets))
@@ -671,8 +696,13 @@ impl Peer {
     }
 
     fn illegal(&mut self, violation: rfc6455::Violation) -> Finding {
-        let finding =
-            Finding::violation("frames that a server may send", &violation);
+        let expected = match violation {
+            rfc6455::Violation::TooBig { .. } => {
+                "a message no longer than what was sent"
+            }
+            _ => "frames that a server may send",
+        };
+        let finding = Finding::violation(expected, &violation);
         self.wire.note(What::Illegal(violation.clone()));
         self.illegal = Some(violation);
         finding

@@ -155,7 +155,7 @@ impl Wire {
         Ok(true)
     }
 
-    /// Writes all octets and reads meanwhile.
+    /// Writes all octets and reads meanwhile, up to `most` octets.
     ///
     /// # Errors
     ///
@@ -165,6 +165,7 @@ impl Wire {
         &mut self,
         octets: &[u8],
         into: &mut BytesMut,
+        most: usize,
     ) -> Result<(), Finding> {
         if self.deaf {
             return Ok(());
@@ -198,9 +199,12 @@ impl Wire {
                 }
                 None => return Err(self.not_read()),
             }
-            if self.received > MOST_RECEIVED {
+            if into.len() > most {
                 self.deaf = true;
-                return Ok(());
+                return Err(Finding::violation(
+                    "no more than answers to what was sent",
+                    format_args!("over {most} octets"),
+                ));
             }
         }
         Ok(())
