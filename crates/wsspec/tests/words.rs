@@ -23,8 +23,12 @@ async fn words(defect: Option<Defect>) -> Words {
     let url = reference.url().parse().expect("a URL");
     // Not with Autobahn's own timers, which a busy machine could outrun.
     let endpoint = Endpoint::new(url, Duration::from_millis(200));
+    words_over(endpoint, 64).await
+}
+
+async fn words_over(endpoint: Endpoint, jobs: usize) -> Words {
     let carrying = cases::all().filter(|case| case.autobahn.is_some());
-    let judged = Runner::new(endpoint, 64)
+    let judged = Runner::new(endpoint, jobs)
         .run(carrying, |_| {})
         .await;
     judged
@@ -257,3 +261,60 @@ const COUNTS: &[(Defect, usize)] = &[
     (Defect::CloseNotAnswered, 0),
     (Defect::Greets, 244),
 ];
+
+/// With Autobahn's own timers, as the original was.
+async fn words_with_timers(defect: Defect) -> Words {
+    let reference = Reference::start(Some(defect)).await;
+    let url = reference.url().parse().expect("a URL");
+    let mut endpoint = Endpoint::new(url, Duration::from_secs(1));
+    endpoint.autobahn_timers = true;
+    words_over(endpoint, 64).await
+}
+
+#[tokio::test]
+#[ignore = "Autobahn's timers are short, and a busy machine outruns them"]
+async fn a_server_that_never_ends_tcp_is_ended_by_the_client() {
+    use wsspec::autobahn::{Timer, timer};
+    const SECOND: Duration = Duration::from_secs(1);
+    let mut counts = BTreeMap::new();
+    for (id, (behavior, close)) in words_with_timers(Defect::TcpStaysOpen).await
+    {
+        *counts.entry(close.clone()).or_insert(0) += 1;
+        match (&*close, timer(id)) {
+            ("OK" | "INFORMATIONAL", _) => {}
+            ("FAILED BY CLIENT", Timer::Kill(after)) if after <= SECOND => {}
+            ("UNCLEAN", Timer::Close(_)) => {}
+            ("UNCLEAN", Timer::Kill(after)) if after > SECOND => {}
+            _ => panic!("{id}: {behavior}/{close}"),
+        }
+    }
+    let counts: Vec<_> = counts.into_iter().collect();
+    let expected = [
+        ("FAILED BY CLIENT", 95),
+        ("INFORMATIONAL", 3),
+        ("OK", 117),
+        ("UNCLEAN", 32),
+    ];
+    assert_eq!(counts, expected.map(|(word, count)| (word.into(), count)));
+}
+
+#[tokio::test]
+#[ignore = "Autobahn's timers are short, and a busy machine outruns them"]
+async fn a_server_that_passes_over_closes_is_unclean() {
+    let words = words_with_timers(Defect::CloseIgnored).await;
+    let with = |behavior: &str, close: &str| -> Vec<&str> {
+        let words = words
+            .iter()
+            .filter(|(_, (is, ends))| is == behavior && ends == close);
+        words.map(|(id, _)| *id).collect()
+    };
+    assert_eq!(with("FAILED", "UNCLEAN"), ["7.1.3", "7.1.4", "7.1.5"]);
+    assert_eq!(
+        with("OK", "FAILED BY CLIENT"),
+        [
+            "7.3.2", "7.5.1", "7.9.1", "7.9.2", "7.9.3", "7.9.4", "7.9.5",
+            "7.9.6", "7.9.7", "7.9.8", "7.9.9",
+        ]
+    );
+    assert_eq!(with("OK", "UNCLEAN").len(), 124);
+}

@@ -290,6 +290,8 @@ defects! {
     FinNotNoticed,
     /// A Close is answered with the end of the connection alone.
     CloseNotAnswered,
+    /// A Close is passed over, be it right or wrong.
+    CloseIgnored,
     /// A Close with a reason is answered with the end alone.
     CloseWithReasonNotAnswered,
     /// The answer to a Close has no code.
@@ -379,6 +381,7 @@ impl Defect {
                 | Self::LongControl
                 | Self::LongControl64Bits
                 | Self::OneOctetClose
+                | Self::CloseIgnored
                 | Self::ReasonNotChecked
                 | Self::ProcessesAfterFailing
                 | Self::ReservedOpcodeIgnored
@@ -1187,6 +1190,12 @@ impl Connection {
             )
             | (Some(Defect::LongControl), Violation::ControlTooLong(..))
             | (Some(Defect::OneOctetClose), Violation::CloseBodyOneOctet)
+            | (
+                Some(Defect::CloseIgnored),
+                Violation::CloseBodyOneOctet
+                | Violation::CloseCode(_)
+                | Violation::ReasonNotUtf8,
+            )
             | (Some(Defect::AnyCloseCode), Violation::CloseCode(_))
             | (Some(Defect::ReasonNotChecked), Violation::ReasonNotUtf8) => {
                 Ok(true)
@@ -1423,6 +1432,7 @@ impl Connection {
                 with(StatusCode::PROTOCOL_ERROR)
             }
             (Some(Defect::CloseNotAnswered), _) => return Goes::Down,
+            (Some(Defect::CloseIgnored), _) => return Goes::On,
             (Some(Defect::CloseWithReasonNotAnswered), _)
                 if close.payload.len() > 2 =>
             {
