@@ -207,7 +207,8 @@ fn pages(columns: &[(String, &Server, Vec<Judged>)]) -> Vec<Trial> {
     }
     let tables = format!("{sections}\n{broken}");
     let page = format!("{tables}\n{}", reasons.trim_end());
-    [("README.md", tables), ("docs/src/conformance.md", page)]
+    let chapters = report::chapters_table(&as_columns);
+    [("README.md", chapters), ("docs/src/conformance.md", page)]
         .into_iter()
         .map(|(file, text)| {
             let name = format!("the results in {file} are current");

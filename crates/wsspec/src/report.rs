@@ -174,20 +174,38 @@ pub fn is_violation(outcome: Outcome, strict: bool) -> bool {
 /// Results of one server under its name, for a table of several.
 pub type Column<'a> = (&'a str, &'a [Judged]);
 
-/// The sections as rows and the servers as columns, in Markdown: how many of
-/// the section's cases hold, of how many that judge.
+/// The chapters as rows and the servers as columns, in Markdown: how many of
+/// the chapter's cases hold, of how many that judge.
+#[must_use]
+pub fn chapters_table(columns: &[Column<'_>]) -> String {
+    counts_table(columns, "", chapter, str::to_owned)
+}
+
+/// The same with a row for each section.
 #[must_use]
 pub fn sections_table(columns: &[Column<'_>]) -> String {
+    counts_table(columns, "section", section, named)
+}
+
+fn counts_table<'a>(
+    columns: &[Column<'a>],
+    heading: &str,
+    row_of: fn(&'a str) -> &'a str,
+    name: fn(&str) -> String,
+) -> String {
     let judging: Vec<_> = columns
         .iter()
-        .map(|(_, judged)| judged.iter().filter(|it| judges(it)).collect())
-        .collect::<Vec<Vec<_>>>();
-    let sections = unique(columns, |judged| section(judged.case.id));
-    let rows = sections.into_iter().filter_map(|row| {
+        .map(|(_, judged)| {
+            let judged: &'a [Judged] = judged;
+            judged.iter().filter(|it| judges(it)).collect()
+        })
+        .collect::<Vec<Vec<&'a Judged>>>();
+    let all_rows = unique(columns, |judged| row_of(judged.case.id));
+    let rows = all_rows.into_iter().filter_map(|row| {
         let cells: Vec<_> = judging
             .iter()
             .map(|column| {
-                let in_row = |it: &&&Judged| section(it.case.id) == row;
+                let in_row = |it: &&&'a Judged| row_of(it.case.id) == row;
                 let all = column.iter().filter(in_row).count();
                 let broken = column.iter().filter(in_row);
                 let hold = all - broken.filter(|it| is_broken(it)).count();
@@ -199,9 +217,9 @@ pub fn sections_table(columns: &[Column<'_>]) -> String {
             })
             .collect();
         let is_judged = cells.iter().any(|cell| cell != "–");
-        is_judged.then(|| (named(row), cells))
+        is_judged.then(|| (name(row), cells))
     });
-    table(columns, "section", rows)
+    table(columns, heading, rows)
 }
 
 /// The rules that at least one server breaks as rows and the servers as
@@ -276,6 +294,21 @@ fn is_broken(judged: &Judged) -> bool {
         judged.outcome,
         Outcome::Pass | Outcome::Info | Outcome::Unsupported | Outcome::Stale
     )
+}
+
+/// What a section is about, in a few words.
+fn chapter(id: &str) -> &str {
+    let (rfc, rest) = id.split_once('/').unwrap_or((id, ""));
+    let first = rest.split(['.', '/']).next().unwrap_or_default();
+    match (rfc, first) {
+        ("6455", "4") => "opening handshake (RFC 6455 §4)",
+        ("6455", "5") => "framing (§5)",
+        ("6455", "7") => "closing (§7)",
+        ("6455", "8") => "text (§8)",
+        ("6455", _) => "extensions, limits (§9, §10)",
+        ("hostile", _) => "hostile clients (advice)",
+        _ => "HTTP around the upgrade (RFC 9110, 9112)",
+    }
 }
 
 /// `6455/5.5.2` of `6455/5.5.2/ping-is-answered/empty`.
