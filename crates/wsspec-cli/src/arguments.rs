@@ -28,6 +28,8 @@ pub(crate) struct Arguments {
 
 #[derive(Subcommand)]
 pub(crate) enum Command {
+    /// Start servers, judge them, and end them with all that they started
+    Run(Box<Run>),
     /// Show the cases that there are
     List(Select),
     /// Say what a case sends, what it accepts, its rule, and what it finds
@@ -42,6 +44,13 @@ pub(crate) struct Judge {
     #[arg(required = true)]
     url: Option<Url>,
 
+    #[command(flatten)]
+    pub(crate) options: Options,
+}
+
+/// What to run and how, and what to make of it.
+#[derive(Args)]
+pub(crate) struct Options {
     #[command(flatten)]
     pub(crate) select: Select,
 
@@ -88,6 +97,33 @@ impl Judge {
         let url = self.url.as_ref();
         url.unwrap_or_else(|| usage("a URL or a command is needed"))
     }
+}
+
+/// What to start. A server is told by the environment variable LISTEN where to
+/// listen, with port 0, and is ready when it prints a line with its ws://
+/// address; or it listens where --url says.
+#[derive(Args)]
+#[command(group = clap::ArgGroup::new("what").required(true))]
+pub(crate) struct Run {
+    /// A server.toml: how to build and start a server, what it declares, what
+    /// it is known to break
+    #[arg(long, value_name = "FILE", group = "what")]
+    pub(crate) config: Vec<PathBuf>,
+
+    /// Only this variant of the server.toml
+    #[arg(long, value_name = "NAME", requires = "config")]
+    pub(crate) variant: Vec<String>,
+
+    /// A command that starts a server, for the shell
+    #[arg(long, value_name = "COMMAND", group = "what")]
+    pub(crate) exec: Option<String>,
+
+    /// Where the server of --exec listens, if it does not say so itself
+    #[arg(long, value_name = "URL", requires = "exec")]
+    pub(crate) url: Option<Url>,
+
+    #[command(flatten)]
+    pub(crate) options: Options,
 }
 
 #[derive(Args)]
@@ -202,7 +238,7 @@ Exit codes:
   0  every MUST holds (with --strict: every SHOULD and all guidance, too)
   1  a rule is broken
   2  the command line is wrong
-  3  there is no WebSocket endpoint at URL
+  3  there is no WebSocket endpoint at URL, or the server did not start
   4  wsspec itself failed";
 
 /// Ends the process with 2 and what is wrong.

@@ -8,9 +8,12 @@ use std::time::{Duration, Instant};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use wsspec::report::{Counts, Explained, is_violation};
 use wsspec::runner::JOBS;
-use wsspec::{Case, Endpoint, Judged, Outcome, Runner, autobahn};
+use wsspec::{
+    Case, Endpoint, Judged, KnownViolation, Outcome, Runner, Url, autobahn,
+    known,
+};
 
-use crate::arguments::{Format, Judge, usage};
+use crate::arguments::{Format, Judge, Options, usage};
 use crate::{Exit, reach, selected, written};
 
 /// With Autobahn's timers a case that waits for its turn at the server is
@@ -18,41 +21,83 @@ use crate::{Exit, reach, selected, written};
 const JOBS_AGAINST_TIMERS: usize = 16;
 
 pub(crate) async fn judge(arguments: &Judge) -> Exit {
-    let as_autobahn = arguments.format == Format::Autobahn;
-    let mut cases = selected(&arguments.select.selection());
-    if as_autobahn {
-        cases.retain(|case| case.autobahn.is_some());
-    }
-    if cases.is_empty() {
-        usage("none of these cases carries one of Autobahn's");
-    }
-    let patience = arguments.patience.duration();
-    let mut endpoint = Endpoint::new(arguments.url().clone(), patience);
+    let options = &arguments.options;
+    let patience = options.patience.duration();
+    let endpoint = Endpoint::new(arguments.url().clone(), patience);
+    judge_endpoint(endpoint, &[], options, Server::Stays).await
+}
+
+/// Judges an endpoint of which something is known, and writes the results.
+pub(crate) async fn judge_endpoint(
+    mut endpoint: Endpoint,
+    known: &[&KnownViolation],
+    options: &Options,
+    server: Server,
+) -> Exit {
+    let cases = cases(options);
+    let as_autobahn = options.format == Format::Autobahn;
     endpoint.autobahn_timers = as_autobahn;
+    let url = endpoint.url.clone();
     let jobs = match as_autobahn {
         true => JOBS_AGAINST_TIMERS,
         false => JOBS,
     };
-    let runner = Runner::new(endpoint, arguments.jobs.unwrap_or(jobs));
+    let runner = Runner::new(endpoint, options.jobs.unwrap_or(jobs));
     if let Err(exit) = reach(&runner).await {
         return exit;
     }
 
     let begun = Instant::now();
-    let progress = progress((cases.len() * arguments.repeat) as u64);
+    let progress = progress((cases.len() * options.repeat) as u64);
     let mut runs = Vec::new();
-    for _ in 0..arguments.repeat {
-        let judged = runner.run(cases.iter().copied(), |judged| {
+    for _ in 0..options.repeat {
+        let judging = runner.run(cases.iter().copied(), |judged| {
             progress.inc(1);
             progress.set_message(judged.case.id);
         });
-        runs.push(judged.await);
+        let mut judged = judging.await;
+        known::apply(&mut judged, known);
+        runs.push(judged);
     }
     progress.finish_and_clear();
 
     let (judged, unsteady) = worst(runs);
-    let results = write(arguments, &judged, &unsteady, begun.elapsed());
-    written(results, verdict(&judged, arguments.strict))
+    let results = Results {
+        url: &url,
+        judged: &judged,
+        unsteady: &unsteady,
+        took: begun.elapsed(),
+        server,
+    };
+    written(results.write(options), verdict(&judged, options.strict))
+}
+
+/// The cases that are asked for.
+pub(crate) fn cases(options: &Options) -> Vec<&'static Case> {
+    let mut cases = selected(&options.select.selection());
+    if options.format == Format::Autobahn {
+        cases.retain(|case| case.autobahn.is_some());
+    }
+    if cases.is_empty() {
+        usage("none of these cases carries one of Autobahn's");
+    }
+    cases
+}
+
+/// What came out, and of what.
+struct Results<'a> {
+    url: &'a Url,
+    judged: &'a [Judged],
+    unsteady: &'a [Unsteady],
+    took: Duration,
+    server: Server,
+}
+
+/// Whether the server is still there when somebody reads the results.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Server {
+    Stays,
+    Ends,
 }
 
 /// A case that did not come out the same in every run, with how often what.
@@ -96,83 +141,83 @@ fn severity(outcome: Outcome) -> u8 {
     }
 }
 
-fn write(
-    arguments: &Judge,
-    judged: &[Judged],
-    unsteady: &[Unsteady],
-    took: Duration,
-) -> std::io::Result<()> {
-    let mut text = Vec::new();
-    match arguments.format {
-        Format::Text => report(&mut text, arguments, judged, unsteady, took)?,
-        Format::Autobahn => {
-            let agent = arguments.agent.as_deref();
-            let index = autobahn::index(agent, judged);
-            serde_json::to_writer_pretty(&mut text, &index)?;
-            writeln!(text)?;
+impl Results<'_> {
+    fn write(&self, options: &Options) -> std::io::Result<()> {
+        let mut text = Vec::new();
+        match options.format {
+            Format::Text => self.report(&mut text, options)?,
+            Format::Autobahn => {
+                let agent = options.agent.as_deref();
+                let index = autobahn::index(agent, self.judged);
+                serde_json::to_writer_pretty(&mut text, &index)?;
+                writeln!(text)?;
+            }
+        }
+        match &options.output {
+            None => {
+                let mut out = anstream::stdout().lock();
+                out.write_all(&text)?;
+                out.flush()
+            }
+            Some(path) => {
+                // No colours in a file.
+                let mut out = anstream::StripStream::new(File::create(path)?);
+                out.write_all(&text)?;
+                out.flush()
+            }
         }
     }
-    match &arguments.output {
-        None => {
-            let mut out = anstream::stdout().lock();
-            out.write_all(&text)?;
-            out.flush()
-        }
-        Some(path) => {
-            // No colours in a file.
-            let mut out = anstream::StripStream::new(File::create(path)?);
-            out.write_all(&text)?;
-            out.flush()
-        }
-    }
-}
 
-fn report(
-    out: &mut impl Write,
-    arguments: &Judge,
-    judged: &[Judged],
-    unsteady: &[Unsteady],
-    took: Duration,
-) -> std::io::Result<()> {
-    let mut failed = None;
-    for judged in judged {
-        let needs_a_look = !matches!(
-            judged.outcome,
-            Outcome::Pass | Outcome::Info | Outcome::Unsupported
-        );
-        if needs_a_look {
-            failed = failed.or(Some(judged.case.id));
-            writeln!(out, "{}", Explained(judged))?;
-        } else if arguments.verbose {
-            let (outcome, id) = (judged.outcome, judged.case.id);
-            writeln!(out, "{outcome:11} {id}")?;
+    fn report(
+        &self,
+        out: &mut impl Write,
+        options: &Options,
+    ) -> std::io::Result<()> {
+        let mut failed = None;
+        for judged in self.judged {
+            let needs_a_look = !matches!(
+                judged.outcome,
+                Outcome::Pass
+                    | Outcome::Info
+                    | Outcome::Unsupported
+                    | Outcome::Known
+            );
+            if needs_a_look {
+                failed = failed.or(Some(judged.case.id));
+                writeln!(out, "{}", Explained(judged))?;
+            } else if options.verbose {
+                let (outcome, id) = (judged.outcome, judged.case.id);
+                writeln!(out, "{outcome:11} {id}")?;
+            }
         }
+        for (case, outcomes) in self.unsteady {
+            let outcomes: Vec<_> = outcomes
+                .iter()
+                .map(|(outcome, count)| format!("{outcome} {count}×"))
+                .collect();
+            writeln!(out, "unsteady    {}: {}", case.id, outcomes.join(", "))?;
+        }
+        let times = match options.repeat {
+            1 => String::new(),
+            times => format!(", {times} times,"),
+        };
+        writeln!(
+            out,
+            "{}: {} cases{times} in {:.1} s",
+            self.url,
+            self.judged.len(),
+            self.took.as_secs_f64()
+        )?;
+        write!(out, "{}", Counts::of(self.judged))?;
+        if let Some(id) = failed {
+            let url = self.url;
+            writeln!(out, "\nwsspec explain {id}    what the case is about")?;
+            if self.server == Server::Stays {
+                writeln!(out, "wsspec replay {url} {id}    its whole trace")?;
+            }
+        }
+        Ok(())
     }
-    for (case, outcomes) in unsteady {
-        let outcomes: Vec<_> = outcomes
-            .iter()
-            .map(|(outcome, count)| format!("{outcome} {count}×"))
-            .collect();
-        writeln!(out, "unsteady    {}: {}", case.id, outcomes.join(", "))?;
-    }
-    let times = match arguments.repeat {
-        1 => String::new(),
-        times => format!(", {times} times,"),
-    };
-    writeln!(
-        out,
-        "{}: {} cases{times} in {:.1} s",
-        arguments.url(),
-        judged.len(),
-        took.as_secs_f64()
-    )?;
-    write!(out, "{}", Counts::of(judged))?;
-    if let Some(id) = failed {
-        let url = arguments.url();
-        writeln!(out, "\nwsspec explain {id}    what the case is about")?;
-        writeln!(out, "wsspec replay {url} {id}    its whole trace")?;
-    }
-    Ok(())
 }
 
 fn verdict(judged: &[Judged], strict: bool) -> Exit {

@@ -4,6 +4,7 @@ mod arguments;
 mod explain;
 mod judge;
 mod replay;
+mod run;
 
 use std::io::Write;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -16,7 +17,7 @@ use wsspec::{Runner, Selection};
 use crate::arguments::{Arguments, Command};
 
 /// Why the process ends as it does; 2, a wrong command line, is clap's.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Exit {
     AsExpected = 0,
     Violations = 1,
@@ -42,6 +43,7 @@ fn main() -> ExitCode {
     let run = async {
         match &arguments.command {
             None => judge::judge(&arguments.judge).await,
+            Some(Command::Run(run)) => run::run(run).await,
             Some(Command::List(select)) => explain::list(select),
             Some(Command::Explain(explain)) => explain::explain(explain),
             Some(Command::Replay(replay)) => replay::replay(replay).await,

@@ -89,7 +89,9 @@ fn list_shows_what_is_asked_for() {
 
 #[test]
 fn what_is_nowhere_is_a_wrong_command_line() {
-    let wrong: [&[&str]; 6] = [
+    let wrong: [&[&str]; 8] = [
+        &["run"],
+        &["run", "--exec", "true", "--case", "nowhere"],
         &["list", "--case", "nowhere"],
         &["list", "--clause", "6455-99*"],
         &["explain", "nowhere"],
@@ -148,4 +150,42 @@ fn repeat_tells_what_is_not_the_same_each_time() {
     assert_eq!(code, Some(1), "{text}");
     let unsteady = format!("unsteady    {PING}: pass 1×, fail 1×");
     assert!(text.contains(&unsteady), "{text}");
+}
+
+#[test]
+fn run_tells_why_a_server_did_not_start() {
+    let (code, _, error) = wsspec(&["run", "--exec", "echo broken; exit 7"]);
+    assert_eq!(code, Some(3), "{error}");
+    assert!(error.contains("exit status: 7"), "{error}");
+    assert!(error.contains("broken"), "{error}");
+
+    let (code, _, error) = wsspec(&["run", "--config", "nowhere.toml"]);
+    assert_eq!(code, Some(3), "{error}");
+    assert!(error.contains("nowhere.toml"), "{error}");
+
+    let url = unsteady_server();
+    let (code, _, error) = wsspec(&["run", "--exec", "true", "--url", &url]);
+    assert_eq!(code, Some(3), "{error}");
+    assert!(error.contains("already"), "{error}");
+}
+
+#[cfg(unix)]
+#[test]
+fn run_ends_what_it_started() {
+    let url = unsteady_server();
+    let folder = env!("CARGO_TARGET_TMPDIR");
+    let file = format!("{folder}/run-{}.pid", std::process::id());
+    let command = format!(
+        "echo $$ > {file}; echo ready at {url}; exec tail -f /dev/null"
+    );
+    let (code, text, error) =
+        wsspec(&["run", "--exec", &command, "--case", PING]);
+    assert_eq!(code, Some(0), "{text}{error}");
+    let pid = std::fs::read_to_string(&file).expect("a process id");
+    let left = Command::new("kill")
+        .args(["-0", pid.trim()])
+        .stderr(std::process::Stdio::null())
+        .status()
+        .expect("kill can be started");
+    assert!(!left.success(), "{} still runs", pid.trim());
 }

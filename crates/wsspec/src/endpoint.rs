@@ -84,6 +84,11 @@ impl Url {
         }
     }
 
+    /// Whether somebody accepts connections there.
+    pub(crate) fn accepts(&self) -> bool {
+        std::net::TcpStream::connect(self.socket()).is_ok()
+    }
+
     fn socket(&self) -> (&str, u16) {
         (self.host.trim_matches(['[', ']']), self.port)
     }

@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{self, RecvTimeoutError};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Deserializer};
 
@@ -23,6 +23,9 @@ pub const READY: Duration = Duration::from_secs(20);
 
 /// How long a server may take to end after SIGTERM, before SIGKILL.
 pub const END: Duration = Duration::from_secs(5);
+
+/// How long to wait between two tries to connect to a server that starts.
+const BETWEEN_TRIES: Duration = Duration::from_millis(20);
 
 /// How much of what a server prints is kept to show it.
 const KEPT_LINES: usize = 20;
@@ -48,7 +51,7 @@ pub struct Server {
 }
 
 /// One way to run a server, and what it declares.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct Variant {
     /// A binary or an example of a cargo package.
@@ -167,6 +170,12 @@ pub enum TargetError {
         /// What the system says.
         error: std::io::Error,
     },
+    /// Somebody else is where the server should be.
+    #[error("somebody accepts connections at {url} already")]
+    Taken {
+        /// The address.
+        url: String,
+    },
     /// The build failed.
     #[error("{command} failed")]
     Build {
@@ -197,6 +206,9 @@ pub enum NotReady {
     /// It runs and will say nothing any more.
     #[error("closed its output before it was ready")]
     Mute,
+    /// It runs and nobody accepts connections where it should be.
+    #[error("did not accept connections at {0} within {READY:?}")]
+    Deaf(String),
 }
 
 /// The last lines that a server printed.
@@ -439,6 +451,13 @@ pub struct Running {
     watchdog: Option<Child>,
 }
 
+/// A process that has been started, and the ends of what it prints.
+struct Started {
+    running: Running,
+    says_where: mpsc::Receiver<Url>,
+    all_is_read: mpsc::Receiver<()>,
+}
+
 impl Running {
     /// Starts a command and waits until it prints its address.
     ///
@@ -449,6 +468,54 @@ impl Running {
         command: &mut Command,
         words: &[String],
     ) -> Result<Self, TargetError> {
+        let mut started = Self::spawn(command, words)?;
+        match started.says_where.recv_timeout(READY) {
+            Ok(url) => {
+                started.running.url = url;
+                Ok(started.running)
+            }
+            Err(RecvTimeoutError::Timeout) => {
+                Err(started.not_ready(words, NotReady::TooLate))
+            }
+            Err(RecvTimeoutError::Disconnected) => {
+                Err(started.not_ready(words, NotReady::Mute))
+            }
+        }
+    }
+
+    /// Starts a command and waits until somebody accepts connections at `url`.
+    ///
+    /// # Errors
+    ///
+    /// Somebody who does so already, and as [`Server::start`].
+    pub fn start_at(
+        command: &mut Command,
+        words: &[String],
+        url: &Url,
+    ) -> Result<Self, TargetError> {
+        if url.accepts() {
+            return Err(TargetError::Taken {
+                url: url.to_string(),
+            });
+        }
+        let mut started = Self::spawn(command, words)?;
+        let deadline = Instant::now() + READY;
+        while !url.accepts() {
+            if started.running.wait(BETWEEN_TRIES).is_some()
+                || Instant::now() > deadline
+            {
+                let how = NotReady::Deaf(url.to_string());
+                return Err(started.not_ready(words, how));
+            }
+        }
+        started.running.url = url.clone();
+        Ok(started.running)
+    }
+
+    fn spawn(
+        command: &mut Command,
+        words: &[String],
+    ) -> Result<Started, TargetError> {
         // A group of its own: its children end with it, and a Ctrl-C in the
         // terminal reaches us first.
         #[cfg(unix)]
@@ -490,7 +557,7 @@ impl Running {
         }
         let (exit, exited) = mpsc::channel();
         std::thread::spawn(move || exit.send(child.wait()));
-        let mut running = Self {
+        let running = Self {
             url: NOWHERE.clone(),
             pid,
             output,
@@ -499,26 +566,11 @@ impl Running {
             ended: false,
             watchdog,
         };
-        match is_ready.recv_timeout(READY) {
-            Ok(url) => {
-                running.url = url;
-                Ok(running)
-            }
-            Err(error) => {
-                let how = match (error, running.wait(Duration::from_secs(1))) {
-                    (_, Some(status)) => NotReady::Ended(status),
-                    (RecvTimeoutError::Timeout, None) => NotReady::TooLate,
-                    (RecvTimeoutError::Disconnected, None) => NotReady::Mute,
-                };
-                // What it said last is what its user has to see.
-                _ = all_is_read.recv_timeout(Duration::from_secs(1));
-                Err(TargetError::NotReady {
-                    command: words.join(" "),
-                    how,
-                    output: running.output.clone(),
-                })
-            }
-        }
+        Ok(Started {
+            running,
+            says_where: is_ready,
+            all_is_read,
+        })
     }
 
     /// Waits for the server's end; `None` if it still runs.
@@ -575,6 +627,22 @@ impl Running {
         if let Some(pid) = pid {
             // That nobody is left is as good.
             _ = rustix::process::kill_process_group(pid, signal);
+        }
+    }
+}
+
+impl Started {
+    /// Why it is not ready, with the last that it said: that is what its user
+    /// has to see.
+    fn not_ready(mut self, words: &[String], how: NotReady) -> TargetError {
+        let ended = self.running.wait(Duration::from_secs(1));
+        _ = self
+            .all_is_read
+            .recv_timeout(Duration::from_secs(1));
+        TargetError::NotReady {
+            command: words.join(" "),
+            how: ended.map_or(how, NotReady::Ended),
+            output: self.running.output.clone(),
         }
     }
 }

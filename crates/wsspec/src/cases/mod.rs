@@ -7,6 +7,7 @@
 use rfc6455::{Frame, StatusCode};
 
 use crate::case::Case;
+use crate::dialer::{Answer, Dialer, Request};
 use crate::peer::{Cut, Incoming, Peer};
 use crate::record::End;
 use crate::verdict::{Finding, Verdict};
@@ -80,6 +81,16 @@ pub fn all() -> impl Iterator<Item = &'static Case> {
     ]
     .into_iter()
     .flatten()
+}
+
+/// The answer to a changed request, of a server that accepts it unchanged.
+async fn answer_to(
+    dialer: &mut Dialer,
+    change: fn(Request) -> Request,
+) -> Result<Answer, Finding> {
+    dialer.open().await?;
+    let request = change(dialer.request());
+    dialer.dial(request).await
 }
 
 /// Sends what no client may send. Holds if the server fails the connection:

@@ -1,5 +1,6 @@
 //! RFC 9110, HTTP semantics: what HTTP asks of a server around the upgrade.
 
+use super::answer_to;
 use super::s4_2_1_reading_the_request::is_accepted;
 use super::s4_2_2_answering_the_request::Named;
 use crate::case::cases;
@@ -109,9 +110,7 @@ async fn frames_begin_behind_the_content(
     dialer: &mut Dialer,
     change: fn(Request) -> Request,
 ) -> Verdict {
-    dialer.open().await?;
-    let request = change(dialer.request());
-    let answer = dialer.dial(request).await?;
+    let answer = answer_to(dialer, change).await?;
     match answer.reply() {
         // Ending the connection is a refusal, if not a polite one.
         Reply::End(_) => Ok(()),

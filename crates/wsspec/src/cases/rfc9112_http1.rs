@@ -1,6 +1,7 @@
 //! RFC 9112, HTTP/1.1: lines that are no field, lengths that contradict each
 //! other, and what a connection is good for behind a refusal.
 
+use super::answer_to;
 use super::rfc9110_http::{is_taken_or_refused, works_or_is_refused};
 use super::s4_2_1_reading_the_request::is_accepted;
 use crate::case::{cases, family};
@@ -118,9 +119,7 @@ async fn never_switches(
     dialer: &mut Dialer,
     change: fn(Request) -> Request,
 ) -> Verdict {
-    dialer.open().await?;
-    let request = change(dialer.request());
-    let answer = dialer.dial(request).await?;
+    let answer = answer_to(dialer, change).await?;
     match answer.is_switch() {
         true => answer.expect_refusal(),
         false => Ok(()),
@@ -137,9 +136,7 @@ async fn is_bad_request(
     dialer: &mut Dialer,
     change: fn(Request) -> Request,
 ) -> Verdict {
-    dialer.open().await?;
-    let request = change(dialer.request());
-    let answer = dialer.dial(request).await?;
+    let answer = answer_to(dialer, change).await?;
     match answer.reply() {
         Reply::Head(head) if head.status == 400 => Ok(()),
         other => Err(Finding::violation("400 Bad Request", other)),

@@ -3,6 +3,7 @@
 
 use rfc6455::{Frame, MaskingKey};
 
+use super::answer_to;
 use crate::case::{cases, family};
 use crate::dialer::{Dialer, Reply, Request};
 use crate::verdict::{Finding, Verdict};
@@ -250,9 +251,7 @@ async fn is_refused(
     dialer: &mut Dialer,
     change: fn(Request) -> Request,
 ) -> Verdict {
-    dialer.open().await?;
-    let request = change(dialer.request());
-    dialer.dial(request).await?.expect_refusal()
+    answer_to(dialer, change).await?.expect_refusal()
 }
 
 /// Holds if a draft's version is refused. A server may speak several (§4.4),
@@ -307,9 +306,7 @@ async fn status_fits(
     dialer: &mut Dialer,
     change: fn(Request) -> Request,
 ) -> Verdict {
-    dialer.open().await?;
-    let request = change(dialer.request());
-    let answer = dialer.dial(request).await?;
+    let answer = answer_to(dialer, change).await?;
     match answer.head()?.status {
         // That it is refused at all is another case's matter.
         101 | 400..500 => Ok(()),
@@ -349,9 +346,7 @@ async fn is_not_switched(
     dialer: &mut Dialer,
     change: fn(Request) -> Request,
 ) -> Verdict {
-    dialer.open().await?;
-    let request = change(dialer.request());
-    let answer = dialer.dial(request).await?;
+    let answer = answer_to(dialer, change).await?;
     match answer.head()?.status {
         101 => answer.expect_refusal(),
         _ => Ok(()),
@@ -363,12 +358,6 @@ pub(super) async fn is_accepted(
     dialer: &mut Dialer,
     change: fn(Request) -> Request,
 ) -> Verdict {
-    dialer.open().await?;
-    let request = change(dialer.request());
-    dialer
-        .dial(request)
-        .await?
-        .into_peer()?
-        .expect_nothing()
-        .await
+    let answer = answer_to(dialer, change).await?;
+    answer.into_peer()?.expect_nothing().await
 }

@@ -2,7 +2,7 @@
 
 use rfc6455::{Frame, Header, LengthForm, MaskingKey, Opcode};
 
-use super::{fails, until_failed};
+use super::{answer_to, fails, until_failed};
 use crate::case::{cases, family};
 use crate::dialer::{Dialer, Request};
 use crate::peer::{Cut, Peer};
@@ -420,9 +420,7 @@ async fn is_answered(
     dialer: &mut Dialer,
     change: fn(Request) -> Request,
 ) -> Verdict {
-    dialer.open().await?;
-    let request = change(dialer.request());
-    let answer = dialer.dial(request).await?;
+    let answer = answer_to(dialer, change).await?;
     match answer.head()?.status {
         0..500 => Ok(()),
         _ => Err(Finding::violation("a 101, or a status 4xx", answer.reply())),
