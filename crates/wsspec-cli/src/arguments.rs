@@ -76,8 +76,7 @@ pub(crate) struct Options {
     #[arg(long, short)]
     pub(crate) verbose: bool,
 
-    /// What to write; `autobahn` runs the cases that Autobahn|Testsuite has,
-    /// too, with its timers, and gives its words in the form of its index.json
+    /// What to write
     #[arg(long, value_enum, default_value_t = Format::Text)]
     pub(crate) format: Format,
 
@@ -206,7 +205,14 @@ impl Patience {
 pub(crate) enum Format {
     /// For a person.
     Text,
-    /// Autobahn|Testsuite's index.json.
+    /// For programs; its schema is part of wsspec's repository.
+    Json,
+    /// For CI servers.
+    Junit,
+    /// For the summary of a CI run.
+    Markdown,
+    /// Autobahn|Testsuite's index.json: the cases that it has, too, with its
+    /// timers and its words.
     Autobahn,
 }
 

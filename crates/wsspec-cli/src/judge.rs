@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use wsspec::report::{Counts, Explained, is_violation};
+use wsspec::results::{Results, junit, markdown};
 use wsspec::runner::JOBS;
 use wsspec::{
     Case, Endpoint, Judged, KnownViolation, Outcome, Runner, Url, autobahn,
@@ -62,14 +63,14 @@ pub(crate) async fn judge_endpoint(
     progress.finish_and_clear();
 
     let (judged, unsteady) = worst(runs);
-    let results = Results {
+    let run = Run {
         url: &url,
         judged: &judged,
         unsteady: &unsteady,
         took: begun.elapsed(),
         server,
     };
-    written(results.write(options), verdict(&judged, options.strict))
+    written(run.write(options), verdict(&judged, options.strict))
 }
 
 /// The cases that are asked for.
@@ -85,7 +86,7 @@ pub(crate) fn cases(options: &Options) -> Vec<&'static Case> {
 }
 
 /// What came out, and of what.
-struct Results<'a> {
+struct Run<'a> {
     url: &'a Url,
     judged: &'a [Judged],
     unsteady: &'a [Unsteady],
@@ -94,10 +95,10 @@ struct Results<'a> {
 }
 
 /// Whether the server is still there when somebody reads the results.
-#[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Server {
     Stays,
-    Ends,
+    /// It was started for the run, under this name.
+    Ends(String),
 }
 
 /// A case that did not come out the same in every run, with how often what.
@@ -141,11 +142,31 @@ fn severity(outcome: Outcome) -> u8 {
     }
 }
 
-impl Results<'_> {
+impl Run<'_> {
     fn write(&self, options: &Options) -> std::io::Result<()> {
+        let target = match &self.server {
+            Server::Stays => self.url.to_string(),
+            Server::Ends(name) => name.clone(),
+        };
         let mut text = Vec::new();
         match options.format {
             Format::Text => self.report(&mut text, options)?,
+            Format::Json => {
+                let seconds = self.took.as_secs_f64();
+                let results = Results::new(&target, self.judged, seconds);
+                serde_json::to_writer_pretty(&mut text, &results)?;
+                writeln!(text)?;
+            }
+            Format::Junit => {
+                let junit = junit(&target, self.judged, options.strict);
+                let junit = junit.map_err(std::io::Error::other)?;
+                writeln!(text, "{junit}")?;
+            }
+            Format::Markdown => {
+                let strict = options.strict;
+                let markdown = markdown(&target, self.judged, strict);
+                write!(text, "{markdown}")?;
+            }
             Format::Autobahn => {
                 let agent = options.agent.as_deref();
                 let index = autobahn::index(agent, self.judged);
@@ -212,7 +233,7 @@ impl Results<'_> {
         if let Some(id) = failed {
             let url = self.url;
             writeln!(out, "\nwsspec explain {id}    what the case is about")?;
-            if self.server == Server::Stays {
+            if let Server::Stays = self.server {
                 writeln!(out, "wsspec replay {url} {id}    its whole trace")?;
             }
         }

@@ -15,7 +15,7 @@ pub(crate) async fn run(arguments: &Run) -> Exit {
     if let Some(command) = &arguments.exec {
         let started = start(command, arguments);
         let variant = Variant::default();
-        return judge_started(started, &variant, &[], arguments).await;
+        return judge_started(command, started, &variant, &[], arguments).await;
     }
     let mut servers = Vec::new();
     for file in &arguments.config {
@@ -30,12 +30,14 @@ pub(crate) async fn run(arguments: &Run) -> Exit {
     }
     let mut worst = Exit::AsExpected;
     for (server, name, variant) in targets {
-        anstream::eprintln!("{}/{name}", server.name);
+        let label = format!("{}/{name}", server.name);
+        anstream::eprintln!("{label}");
         let started = server
             .build(variant)
             .and_then(|run| server.start(&run));
         let known = server.known(name);
-        let exit = judge_started(started, variant, &known, arguments).await;
+        let exit =
+            judge_started(&label, started, variant, &known, arguments).await;
         worst = worst.max(exit);
     }
     worst
@@ -68,6 +70,7 @@ fn targets<'a>(servers: &'a [Server], arguments: &Run) -> Vec<Target<'a>> {
 }
 
 async fn judge_started(
+    label: &str,
     started: Result<Running, TargetError>,
     variant: &Variant,
     known: &[&wsspec::KnownViolation],
@@ -81,8 +84,13 @@ async fn judge_started(
     let patience = options.patience.duration();
     let mut endpoint = Endpoint::new(running.url.clone(), patience);
     endpoint.declared = variant.declared();
-    let exit =
-        judge_endpoint(endpoint, known, options, judge::Server::Ends).await;
+    let exit = judge_endpoint(
+        endpoint,
+        known,
+        options,
+        judge::Server::Ends(label.to_owned()),
+    )
+    .await;
     running.end();
     exit
 }

@@ -13,7 +13,7 @@
 //! | [`record`] | the evidence: everything that went over a connection |
 //! | [`endpoint`], [`select`], [`runner`] | where to run, what, and the run |
 //! | [`target`], [`known`] | `server.toml`: start a server, know its faults |
-//! | [`report`] | results as text |
+//! | [`report`], [`results`] | results for people, and for programs |
 //! | [`autobahn`] | Autobahn's words for the same records |
 
 pub mod autobahn;
@@ -29,6 +29,7 @@ pub mod known;
 pub mod peer;
 pub mod record;
 pub mod report;
+pub mod results;
 pub mod runner;
 pub mod select;
 pub mod target;

@@ -92,7 +92,8 @@ impl fmt::Display for Explained<'_> {
     }
 }
 
-fn trace(judged: &Judged) -> Vec<String> {
+/// The trace of the connection that a case is about, shortened in the middle.
+pub(crate) fn trace(judged: &Judged) -> Vec<String> {
     let mut lines = Vec::new();
     let heads = judged.case.is_about_handshake();
     // A case about the handshake first makes sure that a right one succeeds;
