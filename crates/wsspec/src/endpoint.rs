@@ -3,7 +3,7 @@
 use std::fmt;
 use std::pin::pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use rfc6455::handshake::{self, ResponseHead};
@@ -142,6 +142,8 @@ pub struct Endpoint {
     serves: AtomicBool,
     /// Whether a witness is asking a server that served nobody before.
     asking: AtomicBool,
+    /// How often silence was all there was, because no witness was served.
+    unserved: AtomicUsize,
 }
 
 impl Endpoint {
@@ -156,6 +158,7 @@ impl Endpoint {
             known: true,
             serves: AtomicBool::new(true),
             asking: AtomicBool::new(false),
+            unserved: AtomicUsize::new(0),
         }
     }
 
@@ -167,6 +170,11 @@ impl Endpoint {
             serves: AtomicBool::new(false),
             ..Self::new(url, patience)
         }
+    }
+
+    /// How often silence proved nothing, since the server served nobody.
+    pub(crate) fn unserved(&self) -> usize {
+        self.unserved.load(Ordering::Relaxed)
     }
 
     /// Opens a TCP connection, without Nagle's delay.
@@ -219,6 +227,7 @@ impl Endpoint {
         if !self.serves.load(Ordering::Relaxed)
             && (!self.known || self.asking.swap(true, Ordering::Relaxed))
         {
+            self.unserved.fetch_add(1, Ordering::Relaxed);
             return None;
         }
         let witness = self.echo_round_trips(3 + load.turns());
@@ -228,6 +237,9 @@ impl Endpoint {
             happened = &mut event => Some(happened),
             served = witness => {
                 let served = matches!(served, Ok(Ok(true)));
+                if !served {
+                    self.unserved.fetch_add(1, Ordering::Relaxed);
+                }
                 self.serves.store(served, Ordering::Relaxed);
                 None
             }

@@ -400,6 +400,11 @@ impl Peer {
         arrived.transpose()
     }
 
+    /// Notes that this connection is not the one that the case is about.
+    pub(crate) fn is_aside(&self) {
+        self.wire.note(What::Aside);
+    }
+
     /// Notes that the case has come to this point.
     pub fn mark(&self, mark: char) {
         self.wire.note(What::Mark(mark));

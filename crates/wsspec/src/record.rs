@@ -60,6 +60,8 @@ pub enum What {
     ReceivedOctets(Bytes),
     /// The opening handshake has succeeded.
     Opened,
+    /// The case is about another connection.
+    Aside,
     /// The case has come to this point and the connection was still open.
     Mark(char),
     /// The server did not take what we sent.
@@ -117,6 +119,13 @@ impl Record {
             uncounted: 0,
             kept: 0,
         }))
+    }
+
+    /// Whether the case is about another connection.
+    #[must_use]
+    pub fn is_aside(&self) -> bool {
+        let mut events = self.events.iter();
+        events.any(|event| matches!(event.what, What::Aside))
     }
 
     /// What happened, in order.
@@ -203,7 +212,7 @@ impl What {
                 ('>', format!("{count} × {}", frame.line(false)))
             }
             Self::ReceivedOctets(octets) => ('<', preview(octets)),
-            Self::Opened => return Vec::new(),
+            Self::Opened | Self::Aside => return Vec::new(),
             Self::Mark(_) => ('!', "the connection is still open".to_owned()),
             Self::Illegal(violation) => ('!', violation.to_string()),
             Self::SendFailed => {

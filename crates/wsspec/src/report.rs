@@ -94,21 +94,19 @@ impl fmt::Display for Explained<'_> {
 
 /// The trace of the connection that a case is about, shortened in the middle.
 pub(crate) fn trace(judged: &Judged) -> Vec<String> {
-    let mut lines = Vec::new();
     let heads = judged.case.is_about_handshake();
-    // A case about the handshake first makes sure that a right one succeeds;
-    // the last connection is the one that it is about.
-    let skipped = if heads {
-        judged.records.len().saturating_sub(1)
-    } else {
-        0
-    };
-    for record in judged.records.iter().skip(skipped) {
+    let mut traces = judged.records.iter().filter_map(|record| {
         let record = record
             .lock()
             .unwrap_or_else(PoisonError::into_inner);
-        lines.extend(record.trace(heads));
-    }
+        (!record.is_aside()).then(|| record.trace(heads))
+    });
+    // A case about the handshake first makes sure that a right one succeeds;
+    // the last connection is the one that it is about.
+    let mut lines = match heads {
+        true => traces.next_back().unwrap_or_default(),
+        false => traces.flatten().collect(),
+    };
     if lines.len() > MOST_LINES {
         let cut = lines.len() - MOST_LINES;
         let middle = MOST_LINES / 2;

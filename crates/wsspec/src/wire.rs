@@ -50,7 +50,13 @@ pub(crate) struct Wire {
 impl Wire {
     pub(crate) async fn open(setting: &Setting) -> Result<Self, Finding> {
         let endpoint = Arc::clone(&setting.endpoint);
-        let stream = match endpoint.patiently(endpoint.connect()).await {
+        // A full queue of connections drops requests, and TCP asks again after
+        // 1 and 3 seconds.
+        let patience = endpoint.patience * 5;
+        let connected = endpoint
+            .within(patience, endpoint.connect())
+            .await;
+        let stream = match connected {
             Some(Ok(stream)) => stream,
             Some(Err(error)) => {
                 return Err(Finding::Blocked(format!(
@@ -61,7 +67,7 @@ impl Wire {
             None => {
                 return Err(Finding::Blocked(format!(
                     "no connection to {} within {:?}",
-                    endpoint.url, endpoint.patience
+                    endpoint.url, patience
                 )));
             }
         };

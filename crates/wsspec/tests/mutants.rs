@@ -306,7 +306,7 @@ const NEEDS_A_CONNECTION_CASES: &[&str] = &[
     "6455/7.1.1/tcp-ends-in-order",
     "6455/7.1.4/*",
     "6455/9.1/*",
-    "6455/7.4.1/server-demands-no-extension",
+    "6455/7.4.1/*",
     "6455/10.4/*",
     "6455/10.7/*",
     "9110/5.4/*",
@@ -326,11 +326,9 @@ const NEEDS_AN_ECHO_CASES: &[&str] = &[
     "9110/5.6.1/empty-elements-are-passed-over",
     "6455/4.2.1/target-names-the-resource/*",
     "6455/7.4.1/server-demands-no-extension",
-    "9110/7.8/continue-comes-before-the-switch",
     "9110/7.8/frames-begin-behind-the-content/*",
     "9112/2.2/empty-line-is-passed-over",
     "9112/3/target-of-8000-octets-is-taken",
-    "9112/6.3/refused-content-is-no-request/*",
     "9112/9.3/connection-persists-behind-a-refusal",
     "9112/9.3.2/answers-come-in-order",
     "hostile/handshake/long-field/*",
@@ -372,7 +370,11 @@ const CATALOGUE: &[(Defect, &[&str])] = &[
     ),
     (
         Defect::UpgradeNotChecked,
-        &["6455/4.2.1/upgrade-is-websocket/*"],
+        &[
+            "6455/4.2.1/upgrade-is-websocket/*",
+            "9112/2.2/bare-cr-is-invalid/*",
+            "9112/2.2/first-line-with-a-blank-is-no-field",
+        ],
     ),
     (Defect::UpgradeNoList, &["6455/4.2.1/upgrade-is-a-list"]),
     (
@@ -588,10 +590,7 @@ const CATALOGUE: &[(Defect, &[&str])] = &[
     ),
     (
         Defect::EndsBehindRefusal,
-        &[
-            "9112/9.3/connection-persists-behind-a-refusal",
-            "9112/9.3.2/answers-come-in-order",
-        ],
+        &["9112/9.3/connection-persists-behind-a-refusal"],
     ),
     (Defect::PipelinedLost, &["9112/9.3.2/answers-come-in-order"]),
     (
@@ -751,14 +750,17 @@ const CATALOGUE: &[(Defect, &[&str])] = &[
             "6455/10.7/refusal-has-a-fitting-status/resource",
         ],
     ),
-    (Defect::NoAllow, &["9110/15.5.6/405-has-allow"]),
+    (
+        Defect::NoAllow,
+        &["9110/15.5.6/405-has-allow", "9110/15.5.6/*"],
+    ),
     (Defect::NoUpgradeIn426, &["9110/15.5.22/426-has-upgrade"]),
     // Framing.
     (
         Defect::UnmaskedAccepted,
         &[
             "6455/5.1/client-frames-are-masked/*",
-            "6455/7.1.7/close-frame-before-failing/unmasked",
+            "6455/5.1/how-an-unmasked-frame-ends",
         ],
     ),
     (
@@ -832,6 +834,7 @@ const CATALOGUE: &[(Defect, &[&str])] = &[
             "hostile/control/*",
             "hostile/text/*",
             "!6455/8.1/request-may-hold-any-octet/*",
+            "6455/7.4.1/*",
         ],
     ),
     (
@@ -866,6 +869,7 @@ const CATALOGUE: &[(Defect, &[&str])] = &[
             "hostile/fragments/*",
             "hostile/control/*",
             "!6455/8.1/request-may-hold-any-octet/*",
+            "6455/7.4.1/*",
         ],
     ),
     (
@@ -896,6 +900,7 @@ const CATALOGUE: &[(Defect, &[&str])] = &[
             "hostile/fragments/*",
             "hostile/control/*",
             "hostile/text/*",
+            "6455/7.4.1/*",
         ],
     ),
     (
@@ -933,6 +938,7 @@ const CATALOGUE: &[(Defect, &[&str])] = &[
             "hostile/control/*",
             "hostile/text/*",
             "!6455/8.1/request-may-hold-any-octet/*",
+            "6455/5.1/how-an-unmasked-frame-ends",
         ],
     ),
     // Echoing.
@@ -1387,7 +1393,13 @@ const CATALOGUE: &[(Defect, &[&str])] = &[
             "hostile/control/data-behind-close",
         ],
     ),
-    (Defect::AnyCloseCode, &["6455/7.4/invalid-code-fails/*"]),
+    (
+        Defect::AnyCloseCode,
+        &[
+            "6455/7.4/invalid-code-fails/*",
+            "6455/7.4.1/reserved-code-is-not-sent/*",
+        ],
+    ),
     (
         Defect::CloseCodesFrom3000,
         &[
@@ -1610,6 +1622,7 @@ const CATALOGUE: &[(Defect, &[&str])] = &[
             "6455/10.4/over-the-limit-closes-with-1009/*",
             "hostile/length/*",
             "hostile/fragments/more-behind-invalid-text",
+            "6455/5.1/how-an-unmasked-frame-ends",
         ],
     ),
     (
@@ -1630,6 +1643,7 @@ const CATALOGUE: &[(Defect, &[&str])] = &[
             "6455/5.5.1/reason-is-utf8",
             "6455/5.5.1/longest-reason-is-utf8",
             "hostile/fragments/more-behind-invalid-text",
+            "6455/5.1/how-an-unmasked-frame-ends",
         ],
     ),
 ];

@@ -52,6 +52,7 @@ pub fn all() -> impl Iterator<Item = &'static Case> {
         s7_4_status_codes::VALID,
         s7_4_status_codes::REGISTERED_LATER,
         s7_4_status_codes::NEVER_SENT,
+        s7_4_status_codes::NOT_RETURNED,
         s7_4_status_codes::NOT_ASSIGNED,
         s7_4_status_codes::OUT_OF_RANGE,
         s9_1_negotiating_extensions::CASES,

@@ -45,10 +45,20 @@ family! { REGISTERED_LATER, Peer:
 
 family! { NEVER_SENT, Peer:
     /// A Close with a code that never is on the wire fails the connection.
-    Must "6455/7.4/invalid-code-fails/" ["6455-7.4.1-01", "6455-7.4.1-02", "6455-7.4.1-03"]
+    Should "6455/7.4/invalid-code-fails/" ["6455-7.4.1-01", "6455-7.4.1-02", "6455-7.4.1-03"]
         => invalid_code_fails;
     "1005" autobahn "7.9.4" (1005);
     "1006" autobahn "7.9.5" (1006);
+    "1015" (1015);
+}
+
+family! { NOT_RETURNED, Peer:
+    /// A code that never is on the wire is not sent by the server either, not
+    /// even to a client that has sent it.
+    Must "6455/7.4.1/reserved-code-is-not-sent/" ["6455-7.4.1-01", "6455-7.4.1-02", "6455-7.4.1-03"]
+        => reserved_code_is_not_sent;
+    "1005" (1005);
+    "1006" (1006);
     "1015" (1015);
 }
 
@@ -119,4 +129,11 @@ async fn messages_before_a_close(peer: &mut Peer) -> Verdict {
             }
         }
     }
+}
+
+async fn reserved_code_is_not_sent(peer: &mut Peer, code: u16) -> Verdict {
+    peer.send(Frame::close(StatusCode(code), ""))
+        .await?;
+    // The peer takes such a code for what no server may send.
+    peer.next().await.map(drop)
 }

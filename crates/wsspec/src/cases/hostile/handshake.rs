@@ -173,8 +173,10 @@ async fn frames_behind_the_request(dialer: &mut Dialer) -> Verdict {
     }
     let request = dialer.request().followed_by(octets);
     let answer = dialer.dial(request).await?;
-    if !answer.is_switch() {
-        return answer.expect_refusal();
+    match answer.reply() {
+        Reply::End(_) => return Ok(()),
+        _ if answer.is_switch() => {}
+        _ => return answer.expect_refusal(),
     }
     let mut peer = answer.into_peer()?;
     for n in 0..640 {

@@ -8,9 +8,9 @@ use crate::peer::{Incoming, Peer};
 use crate::verdict::{Finding, Verdict};
 
 family! { ANNOUNCED, Peer:
-    /// A frame that is over every limit fails the connection when its header
-    /// has come; nothing of it has to be read, and no room to be made.
-    Guidance "hostile/length/announced/" ["6455-10.4-01"]
+    /// A frame of 2 GiB and more fails the connection when its header has come:
+    /// nothing of it has to be read, and no room to be made.
+    Guidance "hostile/length/announced/" ["6455-10.4-02"]
         seen "CVE-2020-13935 (Tomcat), CVE-2020-27813 (gorilla/websocket), \
               CVE-2022-35922 (websocket crate), CVE-2026-54274 (aiohttp)"
         => fails_at_the_header;
@@ -42,7 +42,7 @@ cases! { Peer:
     Guidance "hostile/length/announced/limit-and-1" ["6455-10.4-01"]
         => fails_over_the_limit;
     /// Who sends on what was too much from the beginning is not listened to.
-    Guidance "hostile/length/streamed-over-the-limit" ["6455-10.4-01"]
+    Guidance "hostile/length/streamed-over-the-limit" ["6455-10.4-02"]
         seen "CVE-2026-54274 (aiohttp)"
         => streamed_over_the_limit;
 }

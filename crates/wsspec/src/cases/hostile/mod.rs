@@ -19,7 +19,11 @@ pub(super) mod text;
 
 /// Holds if a connection of its own is served.
 async fn others_are_served(dialer: &mut Dialer) -> Verdict {
-    let served = async { dialer.open().await?.expect_nothing().await };
+    let served = async {
+        let mut peer = dialer.open().await?;
+        peer.is_aside();
+        peer.expect_nothing().await
+    };
     served.await.map_err(|finding| {
         Finding::violation(
             "another connection to be served meanwhile",
