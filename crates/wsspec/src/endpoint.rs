@@ -1,13 +1,14 @@
 //! The endpoint that is judged: where it is, and how long to wait for it.
 
+use std::cell::Cell;
 use std::fmt;
 use std::pin::pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use rfc6455::handshake::{self, ResponseHead};
-use rfc6455::{Decoder, Frame, MaskingKey, Opcode};
+use rfc6455::{Decoder, Frame, MaskingKey};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
@@ -103,6 +104,29 @@ pub struct Declared {
     pub max_frame: Option<u64>,
 }
 
+tokio::task_local! {
+    /// Whether a case has waited in vain while the server served nobody.
+    static UNSERVED: Cell<bool>;
+}
+
+/// Runs a case, and tells whether silence in it proved nothing, because the
+/// server did not serve anybody.
+pub(crate) async fn with_witness<T>(
+    case: impl Future<Output = T>,
+) -> (T, bool) {
+    UNSERVED
+        .scope(Cell::new(false), async {
+            let found = case.await;
+            (found, UNSERVED.with(Cell::get))
+        })
+        .await
+}
+
+fn proves_nothing() {
+    // Outside of a case nobody wants to know.
+    _ = UNSERVED.try_with(|unserved| unserved.set(true));
+}
+
 /// What a server has been sent and has to work through.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Load {
@@ -142,8 +166,6 @@ pub struct Endpoint {
     serves: AtomicBool,
     /// Whether a witness is asking a server that served nobody before.
     asking: AtomicBool,
-    /// How often silence was all there was, because no witness was served.
-    unserved: AtomicUsize,
 }
 
 impl Endpoint {
@@ -158,7 +180,6 @@ impl Endpoint {
             known: true,
             serves: AtomicBool::new(true),
             asking: AtomicBool::new(false),
-            unserved: AtomicUsize::new(0),
         }
     }
 
@@ -170,11 +191,6 @@ impl Endpoint {
             serves: AtomicBool::new(false),
             ..Self::new(url, patience)
         }
-    }
-
-    /// How often silence proved nothing, since the server served nobody.
-    pub(crate) fn unserved(&self) -> usize {
-        self.unserved.load(Ordering::Relaxed)
     }
 
     /// Opens a TCP connection, without Nagle's delay.
@@ -227,7 +243,7 @@ impl Endpoint {
         if !self.serves.load(Ordering::Relaxed)
             && (!self.known || self.asking.swap(true, Ordering::Relaxed))
         {
-            self.unserved.fetch_add(1, Ordering::Relaxed);
+            proves_nothing();
             return None;
         }
         let witness = self.echo_round_trips(3 + load.turns());
@@ -238,7 +254,7 @@ impl Endpoint {
             served = witness => {
                 let served = matches!(served, Ok(Ok(true)));
                 if !served {
-                    self.unserved.fetch_add(1, Ordering::Relaxed);
+                    proves_nothing();
                 }
                 self.serves.store(served, Ordering::Relaxed);
                 None
@@ -290,7 +306,8 @@ impl Endpoint {
             stream.write_all(&octets).await?;
             loop {
                 match decoder.next_frame() {
-                    Ok(Some(frame)) if frame.opcode == Opcode::TEXT => break,
+                    // What it is does not matter: somebody was served.
+                    Ok(Some(frame)) if !frame.opcode.is_control() => break,
                     Ok(Some(_)) => continue,
                     Ok(None) => {}
                     Err(_) => return Ok(false),

@@ -10,7 +10,7 @@ use tokio::task::JoinSet;
 use crate::autobahn::{self, Words};
 use crate::case::{Case, Judging, Run};
 use crate::dialer::{Dialer, Reply};
-use crate::endpoint::Endpoint;
+use crate::endpoint::{self, Endpoint};
 use crate::peer::{Incoming, Peer};
 use crate::record::{Record, SharedRecord};
 use crate::verdict::{Finding, Outcome, Verdict};
@@ -207,8 +207,8 @@ async fn judge(case: &'static Case, setting: Setting) -> Judged {
     let records = Arc::clone(&setting.records);
     let endpoint = Arc::clone(&setting.endpoint);
     let longest = endpoint.patience * LONGEST_CASE;
-    let unserved = endpoint.unserved();
-    let verdict = tokio::time::timeout(longest, verdict(case, setting)).await;
+    let verdict = tokio::time::timeout(longest, verdict(case, setting));
+    let (verdict, unserved) = endpoint::with_witness(verdict).await;
     let verdict = verdict.unwrap_or_else(|_| {
         Err(Finding::Blocked(format!(
             "it did not end within {longest:?}"
@@ -216,9 +216,7 @@ async fn judge(case: &'static Case, setting: Setting) -> Judged {
     });
     // Silence where nobody was served tells nothing of this case's rule.
     let verdict = match verdict {
-        Err(Finding::Violation { got, .. })
-            if endpoint.unserved() > unserved =>
-        {
+        Err(Finding::Violation { got, .. }) if unserved => {
             Err(Finding::Blocked(format!(
                 "{got}; but meanwhile the server did not serve anybody"
             )))

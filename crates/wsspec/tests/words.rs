@@ -175,6 +175,10 @@ const MOVES: &[(Defect, &[Move])] = &[
         ],
     ),
     (Defect::PingNotAnswered, &[(PINGED, "FAILED", "OK")]),
+    (Defect::PingAnsweredTwice, &[(PINGED, "FAILED", "OK")]),
+    (Defect::PingsFirst, &[("6.4.3-6.4.4", "FAILED", "OK")]),
+    (Defect::PongsFirst, &[("1 2 3 4 5 6 7 10", "FAILED", "*")]),
+    (Defect::EchoInFragments, &[]),
     (
         Defect::PongEmpty,
         &[(PINGED, "FAILED", "OK"), ("2.1", "OK", "OK")],
@@ -259,6 +263,11 @@ const COUNTS: &[(Defect, usize)] = &[
     (Defect::MasksItsFrames, 171),
     (Defect::LongLengths, 166),
     (Defect::CloseNotAnswered, 0),
+    // 7.1.1 to 7.1.5, 7.3.1, 7.3.3 to 7.3.5, and 7.7 without 7.7.2.
+    (Defect::CloseAnsweredWith1001, 21),
+    (Defect::CloseAnsweredWith1006, 0),
+    (Defect::CloseAnsweredWithRubbish, 0),
+    (Defect::TextBehindOwnClose, 127),
     (Defect::Greets, 244),
 ];
 

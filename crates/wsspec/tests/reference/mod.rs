@@ -226,6 +226,10 @@ defects! {
     LimitNotKept,
     /// The limit is half of what is declared.
     LimitTooLow,
+    /// The server pings before it is asked, which it may.
+    PingsFirst,
+    /// The server sends a Pong before it is asked.
+    PongsFirst,
     /// The server says hello before it is asked.
     Greets,
 
@@ -240,6 +244,8 @@ defects! {
     EchoCut,
     /// An empty message is not echoed.
     EmptyNotEchoed,
+    /// An echo comes in two fragments with a Ping between them, which it may.
+    EchoInFragments,
     /// Every message is echoed twice.
     EchoedTwice,
 
@@ -298,6 +304,14 @@ defects! {
     CloseAnsweredWithoutCode,
     /// The answer to a Close always has 1000.
     CloseAnsweredWith1000,
+    /// The answer to a Close always has 1001.
+    CloseAnsweredWith1001,
+    /// The answer to a Close always has 1006.
+    CloseAnsweredWith1006,
+    /// The answer to a Close has a reason that is not UTF-8.
+    CloseAnsweredWithRubbish,
+    /// A message comes behind the answer to a Close.
+    TextBehindOwnClose,
     /// A Close without a code is answered with 1005.
     EmptyCloseIs1005,
     /// A Close without a code is answered with 1001.
@@ -324,6 +338,8 @@ defects! {
     ReasonNotChecked,
     /// Pings are not answered.
     PingNotAnswered,
+    /// Pings are answered twice.
+    PingAnsweredTwice,
     /// A Pong is always empty.
     PongEmpty,
     /// A Pong ends where the Ping has a NUL.
@@ -551,8 +567,11 @@ impl Connection {
 
     async fn serve(mut self) {
         if self.open().await.is_some() {
-            if self.has(Defect::Greets) {
-                self.send(Frame::text("hello"));
+            match self.defect {
+                Some(Defect::Greets) => self.send(Frame::text("hello")),
+                Some(Defect::PingsFirst) => self.send(Frame::ping("first")),
+                Some(Defect::PongsFirst) => self.send(Frame::pong("first")),
+                _ => {}
             }
             while self.exchange().await == Some(Goes::On) {}
         }
@@ -1330,6 +1349,13 @@ impl Connection {
             Some(Defect::WrongOctets) => payload.fill(b'#'),
             Some(Defect::EchoCut) => payload.truncate(65535),
             Some(Defect::EmptyNotEchoed) if payload.is_empty() => return,
+            Some(Defect::EchoInFragments) => {
+                let rest = payload.split_off(payload.len() / 2);
+                self.send(Frame::new(opcode, payload).unfinished());
+                self.send(Frame::ping("between"));
+                self.send(Frame::continuation(rest));
+                return;
+            }
             Some(Defect::EchoedTwice) => {
                 self.send(Frame::new(opcode, payload.clone()));
             }
@@ -1374,6 +1400,9 @@ impl Connection {
             _ => {}
         }
         let pong = Frame::pong(payload);
+        if self.has(Defect::PingAnsweredTwice) {
+            self.send(pong.clone());
+        }
         if self.has(Defect::PongHeldBack) && self.message.is_some() {
             self.held_back.push(pong);
         } else {
@@ -1444,6 +1473,13 @@ impl Connection {
             (Some(Defect::EmptyCloseIs1001), None) => {
                 with(StatusCode::GOING_AWAY)
             }
+            (Some(Defect::CloseAnsweredWith1001), _) => {
+                with(StatusCode::GOING_AWAY)
+            }
+            (Some(Defect::CloseAnsweredWith1006), _) => with(StatusCode(1006)),
+            (Some(Defect::CloseAnsweredWithRubbish), _) => {
+                Frame::close(normal, b"\xff")
+            }
             (Some(Defect::CloseAnsweredWithoutCode), _) | (_, None) => plain,
             (Some(Defect::CloseAnsweredWith1000), _) => with(normal),
             (_, Some(code)) => with(code),
@@ -1454,6 +1490,9 @@ impl Connection {
             self.out.extend(waiting);
         } else {
             self.send(answer.clone());
+        }
+        if self.has(Defect::TextBehindOwnClose) {
+            self.send(Frame::text("late"));
         }
         // What is behind the Close has come with it, or it never counts.
         while let Ok(Some(behind)) = self.decoder.next_frame() {
