@@ -459,9 +459,7 @@ async fn answer(
         if waits && !matches!(reply, Some(Reply::End(_))) {
             // Late is what comes when the server has done all that it does.
             endpoint.others_have_a_turn().await;
-            let octets = Bytes::copy_from_slice(held_back);
-            wire.note(What::SentOctets(octets));
-            wire.write(held_back).await?;
+            wire.write_octets(held_back).await?;
             held_back = &[];
             if reply.is_none() {
                 continue;
@@ -477,9 +475,7 @@ async fn answer(
             {
                 continues += 1;
                 if !held_back.is_empty() {
-                    let octets = Bytes::copy_from_slice(held_back);
-                    wire.note(What::SentOctets(octets));
-                    wire.write(held_back).await?;
+                    wire.write_octets(held_back).await?;
                     held_back = &[];
                 }
             }
@@ -595,9 +591,7 @@ impl Answer {
     /// A server that does not read.
     pub async fn send(mut self, octets: &[u8]) -> Result<Self, Finding> {
         self.read_content().await;
-        self.wire
-            .note(What::SentOctets(Bytes::copy_from_slice(octets)));
-        self.wire.write(octets).await?;
+        self.wire.write_octets(octets).await?;
         let endpoint = std::sync::Arc::clone(&self.wire.endpoint);
         let reply = reply(&mut self.wire, &mut self.rest);
         let reply = endpoint.patiently(reply).await;
@@ -615,7 +609,11 @@ impl Answer {
         let endpoint = std::sync::Arc::clone(&self.wire.endpoint);
         let expected = "the end of the connection behind the answer";
         if !self.rest.is_empty() {
-            let reply = reply(&mut self.wire, &mut self.rest).await;
+            // Octets of another answer are one too many, also if the rest of
+            // it never comes.
+            let reply = reply(&mut self.wire, &mut self.rest);
+            let reply = endpoint.patiently(reply).await;
+            let reply = reply.unwrap_or(Reply::Silence(endpoint.patience));
             return Err(Finding::violation(expected, reply));
         }
         let read = self.wire.read(&mut self.rest);

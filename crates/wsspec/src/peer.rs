@@ -191,10 +191,8 @@ impl Peer {
     ///
     /// A server that stopped reading.
     pub async fn send_octets(&mut self, octets: &[u8]) -> Result<(), Finding> {
-        self.wire
-            .note(What::SentOctets(Bytes::copy_from_slice(octets)));
         self.sent.octets += octets.len();
-        let written = self.wire.write(octets).await;
+        let written = self.wire.write_octets(octets).await;
         self.step();
         written
     }

@@ -3,7 +3,7 @@
 use std::io;
 use std::sync::Arc;
 
-use bytes::BytesMut;
+use bytes::{Bytes, BytesMut};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
@@ -118,6 +118,19 @@ impl Wire {
             }
             None => Err(self.not_read()),
         }
+    }
+
+    /// Writes octets that are no frame, or only a part of one, and notes them.
+    ///
+    /// # Errors
+    ///
+    /// As [`write`](Self::write).
+    pub(crate) async fn write_octets(
+        &mut self,
+        octets: &[u8],
+    ) -> Result<(), Finding> {
+        self.note(What::SentOctets(Bytes::copy_from_slice(octets)));
+        self.write(octets).await
     }
 
     /// Writes in parts of `count` octets until all is written or the server

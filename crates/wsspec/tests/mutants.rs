@@ -269,8 +269,7 @@ fn is_listed(patterns: &[&str], case: &Case) -> bool {
     })
 }
 
-/// Whether a pattern is one for the id, or stands for every case that opens
-/// the connection as Autobahn does.
+/// Whether a pattern is one for the id, or stands for every case of a kind.
 fn names(pattern: &str, case: &Case) -> bool {
     let any = |patterns: &[&str]| {
         patterns
@@ -281,6 +280,7 @@ fn names(pattern: &str, case: &Case) -> bool {
         AUTOBAHN => case.autobahn.is_some(),
         NEEDS_A_CONNECTION => any(NEEDS_A_CONNECTION_CASES),
         NEEDS_AN_ECHO => any(NEEDS_AN_ECHO_CASES),
+        NEEDS_AN_ANSWER_TO_CLOSE => any(NEEDS_AN_ANSWER_TO_CLOSE_CASES),
         pattern => matches(pattern, case.id),
     }
 }
@@ -320,6 +320,30 @@ const NEEDS_A_CONNECTION_CASES: &[&str] = &[
     "9110/7.8/*",
     "9112/*",
     "hostile/*",
+];
+
+const NEEDS_AN_ANSWER_TO_CLOSE: &str = "(has a Close answered)";
+
+/// What a case that has a right Close answered can be.
+const NEEDS_AN_ANSWER_TO_CLOSE_CASES: &[&str] = &[
+    "6455/5.1/server-frames-are-not-masked",
+    "6455/5.2/server-bits-are-zero",
+    "6455/5.4/control-between-fragments/close",
+    "6455/5.5/server-control-is-short",
+    "6455/5.5.1/close-is-answered/*",
+    "6455/5.5.1/answer-repeats-the-code/*",
+    "6455/5.5.1/empty-close-has-no-code",
+    "6455/5.5.1/tcp-ends-after-both-closes",
+    "6455/5.5.1/nothing-comes-after-own-close",
+    "6455/5.5.1/close-is-answered-soon",
+    "6455/5.5.1/nothing-counts-after-close/*",
+    "6455/5.5.3/pong-needs-no-answer/empty",
+    "6455/5.5.3/pong-needs-no-answer/payload",
+    "6455/7.1.1/tcp-ends-in-order",
+    "6455/5.5.1/messages-before-a-close",
+    "6455/7.4/valid-code-is-answered/*",
+    "6455/7.4/later-code-is-answered/*",
+    "hostile/control/data-behind-close",
 ];
 
 const NEEDS_AN_ECHO: &str = "(has a text echoed)";
@@ -1447,51 +1471,10 @@ const CATALOGUE: &[(Defect, &[&str])] = &[
             "6455/7.4/later-code-is-answered/*",
         ],
     ),
-    (
-        Defect::CloseAnsweredWith1006,
-        &[
-            "6455/5.1/server-frames-are-not-masked",
-            "6455/5.2/server-bits-are-zero",
-            "6455/5.4/control-between-fragments/close",
-            "6455/5.5/server-control-is-short",
-            "6455/5.5.1/close-is-answered/*",
-            "6455/5.5.1/answer-repeats-the-code/*",
-            "6455/5.5.1/empty-close-has-no-code",
-            "6455/5.5.1/tcp-ends-after-both-closes",
-            "6455/5.5.1/nothing-comes-after-own-close",
-            "6455/5.5.1/close-is-answered-soon",
-            "6455/5.5.1/nothing-counts-after-close/*",
-            "6455/5.5.3/pong-needs-no-answer/empty",
-            "6455/5.5.3/pong-needs-no-answer/payload",
-            "6455/7.1.1/tcp-ends-in-order",
-            "6455/5.5.1/messages-before-a-close",
-            "6455/7.4/valid-code-is-answered/*",
-            "6455/7.4/later-code-is-answered/*",
-            "hostile/control/data-behind-close",
-        ],
-    ),
+    (Defect::CloseAnsweredWith1006, &[NEEDS_AN_ANSWER_TO_CLOSE]),
     (
         Defect::CloseAnsweredWithRubbish,
-        &[
-            "6455/5.1/server-frames-are-not-masked",
-            "6455/5.2/server-bits-are-zero",
-            "6455/5.4/control-between-fragments/close",
-            "6455/5.5/server-control-is-short",
-            "6455/5.5.1/close-is-answered/*",
-            "6455/5.5.1/answer-repeats-the-code/*",
-            "6455/5.5.1/empty-close-has-no-code",
-            "6455/5.5.1/tcp-ends-after-both-closes",
-            "6455/5.5.1/nothing-comes-after-own-close",
-            "6455/5.5.1/close-is-answered-soon",
-            "6455/5.5.1/nothing-counts-after-close/*",
-            "6455/5.5.3/pong-needs-no-answer/empty",
-            "6455/5.5.3/pong-needs-no-answer/payload",
-            "6455/7.1.1/tcp-ends-in-order",
-            "6455/5.5.1/messages-before-a-close",
-            "6455/7.4/valid-code-is-answered/*",
-            "6455/7.4/later-code-is-answered/*",
-            "hostile/control/data-behind-close",
-        ],
+        &[NEEDS_AN_ANSWER_TO_CLOSE],
     ),
     (
         Defect::TextBehindOwnClose,
