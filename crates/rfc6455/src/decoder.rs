@@ -68,6 +68,12 @@ impl Decoder {
         self.limit = limit;
     }
 
+    /// Gives away the octets that have been pushed and not been read yet;
+    /// between two frames that is all there is.
+    pub fn take_unread(&mut self) -> BytesMut {
+        self.unread.split()
+    }
+
     /// How many octets have been pushed and not been read yet.
     #[must_use]
     pub fn unread(&self) -> usize {

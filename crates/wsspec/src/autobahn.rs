@@ -19,7 +19,7 @@ use rfc6455::handshake::ResponseHead;
 use rfc6455::{Frame, LengthForm, Opcode, Rules, Sender, StatusCode};
 use serde::Serialize;
 
-use crate::record::{FrameRecord, Record, SharedRecord, Wait, What};
+use crate::record::{FrameRecord, Messages, Record, SharedRecord, Wait, What};
 use crate::runner::Judged;
 
 /// What Autobahn says of the behaviour.
@@ -109,13 +109,14 @@ pub const CLOSING: Duration = Duration::from_secs(1);
 /// How long Autobahn waits between two parts of a case.
 pub const LATER: Duration = Duration::from_secs(1);
 
-/// The timer of an Autobahn case of groups 1 to 7 and 10.
+/// The timer of an Autobahn case of groups 1 to 7, 9 and 10.
 #[must_use]
 pub fn timer(id: &str) -> Timer {
     let seconds = Duration::from_secs;
     match id {
         "1.1.6" | "1.1.7" | "1.1.8" | "1.2.6" | "1.2.7" | "1.2.8"
         | "10.1.1" => Timer::Kill(seconds(10)),
+        id if is_of(id, "9") => Timer::Close(seconds(limit(id))),
         "2.5" => Timer::Kill(seconds(1)),
         "2.6" => Timer::Close(seconds(2)),
         "2.10" | "2.11" => Timer::Close(seconds(3)),
@@ -128,6 +129,19 @@ pub fn timer(id: &str) -> Timer {
         id if is_of(id, "6.3") || is_of(id, "6.4") => Timer::Kill(seconds(1)),
         id if is_of(id, "6") => Timer::Kill(Duration::from_millis(500)),
         _ => Timer::Kill(seconds(1)),
+    }
+}
+
+/// How many seconds a case of group 9 may take.
+fn limit(id: &str) -> u64 {
+    match id {
+        "9.1.1" | "9.1.2" | "9.2.1" | "9.2.2" | "9.2.3" | "9.2.4" => 10,
+        "9.7.4" | "9.8.4" => 120,
+        "9.7.5" | "9.8.5" => 240,
+        "9.7.6" | "9.8.6" => 480,
+        id if is_of(id, "9.7") || is_of(id, "9.8") => 60,
+        id if is_of(id, "9.5") || is_of(id, "9.6") => 1000,
+        _ => 100,
     }
 }
 
@@ -216,6 +230,12 @@ fn behavior(id: &str, record: &Record, observed: &Observed) -> Behavior {
             _ => Behavior::Failed,
         };
     }
+    if is_of(id, "9") {
+        return match echoed_in_length(record) {
+            true => Behavior::Ok,
+            false => Behavior::Failed,
+        };
+    }
     let expected = expected(record);
     if observed.events == expected.events {
         Behavior::Ok
@@ -251,6 +271,23 @@ fn behavior_close(
         return BehaviorClose::FailedByClient;
     }
     BehaviorClose::Ok
+}
+
+/// Whether what was sent in masses has come back, by type, length and number:
+/// Autobahn does not look at the octets.
+fn echoed_in_length(record: &Record) -> bool {
+    let mut sent = None;
+    record.events().iter().any(|event| match &event.what {
+        What::SentMessages(messages) => {
+            sent = Some(*messages);
+            false
+        }
+        What::ReceivedMessages(messages) => sent.is_some_and(|sent| {
+            // The server may cut them as it likes.
+            *messages == Messages { frames: messages.frames, ..sent }
+        }),
+        _ => false,
+    })
 }
 
 /// Whether the closing handshake must be completed, and with which codes.

@@ -23,8 +23,21 @@ pub struct Case {
     pub autobahn: Option<&'static str>,
     /// Where servers got this wrong: advisories and threads.
     pub seen: Option<&'static str>,
+    /// What it asks of the server at once.
+    pub(crate) weight: Weight,
     /// What finds out.
     pub(crate) run: Run,
+}
+
+/// What a case asks of a server at once, and so how many run side by side.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Weight {
+    /// Little; most of the time it waits.
+    Light,
+    /// Megabytes that are echoed.
+    Volume,
+    /// Heads that a server may take seconds to read, so that others wait.
+    Heavy,
 }
 
 /// The code of a case, by where it begins.
@@ -74,8 +87,14 @@ impl Case {
             clauses,
             autobahn,
             seen: None,
+            weight: Weight::Light,
             run,
         }
+    }
+
+    /// For the macro alone.
+    pub(crate) const fn weighing(self, weight: Weight) -> Self {
+        Self { weight, ..self }
     }
 
     /// For the macro alone.
@@ -95,19 +114,22 @@ impl Case {
 /// ```
 ///
 /// `Peer` cases begin on an open connection, `Dialer` cases before the
-/// opening handshake; `seen "CVE-…"` behind the clauses says where servers got
+/// opening handshake, and a word behind that is their [`Weight`];
+/// `seen "CVE-…"` behind the clauses says where servers got
 /// it wrong. A family of values is one function with an argument,
 /// one row per id.
 macro_rules! cases {
-    ($subject:ident: $(
+    ($subject:ident $($weight:ident)?: $(
         $(#[doc = $rule:literal])+
         $level:ident $id:literal [$($clause:literal),+ $(,)?]
             $(autobahn $autobahn:literal)?
             $(seen $seen:literal)?
             => $judge:ident $(($($argument:expr),+ $(,)?))?;
     )+) => {
-        pub(in crate::cases) const CASES: &[$crate::case::Case] = &[$(
-            $crate::case::Case::new(
+        pub(in crate::cases) const CASES: &[$crate::case::Case] = {
+            const WEIGHT: $crate::case::Weight =
+                $crate::case::cases!(@weight $($weight)?);
+            &[$($crate::case::Case::new(
                 $id,
                 $crate::verdict::Level::$level,
                 concat!($($rule),+),
@@ -118,10 +140,14 @@ macro_rules! cases {
                 }),
             )
             .seen($crate::case::cases!(@option $($seen)?))
-        ),+];
+            .weighing(WEIGHT)),+]
+        };
     };
     (@option $value:literal) => { Some($value) };
     (@option) => { None };
+    (@weight volume) => { $crate::case::Weight::Volume };
+    (@weight heavy) => { $crate::case::Weight::Heavy };
+    (@weight) => { $crate::case::Weight::Light };
 }
 
 /// A table of cases that differ in one value: one function, one rule, one row
@@ -135,7 +161,7 @@ macro_rules! cases {
 /// }
 /// ```
 macro_rules! family {
-    ($name:ident, $subject:ident:
+    ($name:ident, $subject:ident $($weight:ident)?:
         $(#[doc = $rule:literal])+
         $level:ident $prefix:literal $clauses:tt $(seen $seen:literal)?
             => $judge:ident;
@@ -143,13 +169,13 @@ macro_rules! family {
             ($($argument:expr),+ $(,)?);)+
     ) => {
         $crate::case::family! { @rows
-            $name, $subject, $level, concat!($($rule),+), $prefix, $clauses,
+            $name, $subject, ($($weight)?), $level, concat!($($rule),+), $prefix, $clauses,
             ($($seen)?), $judge;
             $($row, ($($autobahn)?), ($($argument),+);)+
         }
     };
     (@rows
-        $name:ident, $subject:ident, $level:ident, $rule:expr, $prefix:literal,
+        $name:ident, $subject:ident, $weight:tt, $level:ident, $rule:expr, $prefix:literal,
         [$($clause:literal),+ $(,)?], $seen:tt, $judge:ident;
         $($row:literal, ($($autobahn:literal)?), ($($argument:expr),+);)+
     ) => {
@@ -157,6 +183,8 @@ macro_rules! family {
             const CLAUSES: &[&str] = &[$($clause),+];
             const RULE: &str = $rule;
             const SEEN: Option<&str> = $crate::case::family!(@seen $seen);
+            const WEIGHT: $crate::case::Weight =
+                $crate::case::family!(@weight $weight);
             &[$(
                 $crate::case::Case::new(
                     concat!($prefix, $row),
@@ -169,11 +197,15 @@ macro_rules! family {
                     }),
                 )
                 .seen(SEEN)
+                .weighing(WEIGHT)
             ),+]
         };
     };
     (@seen ($seen:literal)) => { Some($seen) };
     (@seen ()) => { None };
+    (@weight ($($weight:ident)?)) => {
+        $crate::case::cases!(@weight $($weight)?)
+    };
 }
 
 pub(crate) use {cases, family};

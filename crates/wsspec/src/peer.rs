@@ -1,5 +1,9 @@
 //! The peer: after the 101, where the connection is frames in both directions.
 
+mod volume;
+
+pub use volume::{Pieces, Volume};
+
 use std::fmt;
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
@@ -56,6 +60,8 @@ pub struct Peer {
     /// Whether nothing has come for as long as the patience lasts.
     waited: bool,
     fences: u32,
+    /// Whether data frames stay out of the record, which has them as a sum.
+    quiet: bool,
 }
 
 /// How frames are cut into writes; with TCP_NODELAY normally into segments.
@@ -157,6 +163,7 @@ impl Peer {
             sent: Load::default(),
             waited: false,
             fences: 0,
+            quiet: false,
         }
     }
 
@@ -280,8 +287,10 @@ impl Peer {
             // A Close that is none for the server is none for us.
             self.close_sent |=
                 frame.opcode == Opcode::CLOSE && frame.rsv == 0 && frame.fin;
-            self.wire
-                .note(What::SentFrame(FrameRecord::from(&frame)));
+            if !self.quiet || frame.opcode.is_control() {
+                self.wire
+                    .note(What::SentFrame(FrameRecord::from(&frame)));
+            }
             frame.encode(&mut octets);
             self.sent.frames += 1;
         }
@@ -645,8 +654,10 @@ impl Peer {
         &mut self,
         frame: Frame,
     ) -> Result<Option<Incoming>, Finding> {
-        self.wire
-            .note(What::ReceivedFrame(FrameRecord::from(&frame)));
+        if !self.quiet || frame.opcode.is_control() {
+            self.wire
+                .note(What::ReceivedFrame(FrameRecord::from(&frame)));
+        }
         let header = frame.header();
         self.rules
             .header(&header)

@@ -54,6 +54,10 @@ pub enum What {
     SentOctets(Bytes),
     /// We sent a frame so many times.
     SentMany(FrameRecord, usize),
+    /// We sent messages that are too many or too long to be kept.
+    SentMessages(Messages),
+    /// So many of them came back, or one that is no echo.
+    ReceivedMessages(Messages),
     /// The frame that came last is one that no server may send.
     Illegal(Violation),
     /// Octets came that are neither a head nor a frame.
@@ -104,6 +108,19 @@ pub struct FrameRecord {
     pub header: Header,
     /// The payload data, unmasked, or its beginning.
     pub payload: Bytes,
+}
+
+/// The same message so many times.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Messages {
+    /// Text or binary.
+    pub opcode: Opcode,
+    /// The octets of payload data of each.
+    pub length: u64,
+    /// The frames of each.
+    pub frames: u64,
+    /// How many messages.
+    pub count: u64,
 }
 
 /// A record that the connection writes and the run reads.
@@ -211,6 +228,8 @@ impl What {
             Self::SentMany(frame, count) => {
                 ('>', format!("{count} × {}", frame.line(false)))
             }
+            Self::SentMessages(messages) => ('>', messages.to_string()),
+            Self::ReceivedMessages(messages) => ('<', messages.to_string()),
             Self::ReceivedOctets(octets) => ('<', preview(octets)),
             Self::Opened | Self::Aside => return Vec::new(),
             Self::Mark(_) => ('!', "the connection is still open".to_owned()),
@@ -266,6 +285,24 @@ impl fmt::Display for End {
             Self::Reset => "RST",
             Self::Flood => "octets without end",
         })
+    }
+}
+
+impl fmt::Display for Messages {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            opcode,
+            length,
+            frames,
+            count,
+        } = self;
+        match (count, frames) {
+            (1, 1) => write!(f, "{opcode} of {length} octets"),
+            (1, _) => {
+                write!(f, "{opcode} of {length} octets in {frames} frames")
+            }
+            _ => write!(f, "{count} × {opcode} of {length} octets"),
+        }
     }
 }
 

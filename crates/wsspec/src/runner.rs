@@ -8,7 +8,7 @@ use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
 use crate::autobahn::{self, Words};
-use crate::case::{Case, Judging, Run};
+use crate::case::{Case, Judging, Run, Weight};
 use crate::dialer::{Dialer, Reply};
 use crate::endpoint::{self, Endpoint};
 use crate::peer::{Incoming, Peer};
@@ -22,6 +22,9 @@ pub const PATIENCE: Duration = Duration::from_secs(2);
 /// How many cases run at a time, if nobody says otherwise. Most of them wait
 /// for the server, and some servers take a second for each FIN.
 pub const JOBS: usize = 192;
+
+/// How many cases that move megabytes run at a time: none of them waits.
+const VOLUMES_AT_A_TIME: usize = 8;
 
 /// So many times the patience is the end of a case that goes on although each
 /// of its steps is bounded: some have forty steps, and a witness takes ten.
@@ -157,10 +160,10 @@ impl Runner {
         let mut results: Vec<Option<Judged>> = Vec::new();
         results.resize_with(cases.len(), || None);
         // What can hold a server up for seconds comes when nobody else waits.
-        for heavy in [false, true] {
+        for weight in [Weight::Light, Weight::Volume, Weight::Heavy] {
             let part = cases.iter().copied().enumerate();
-            let part = part.filter(|(_, case)| is_heavy(case) == heavy);
-            let mut running = self.start(part);
+            let part = part.filter(|(_, case)| case.weight == weight);
+            let mut running = self.start(part, self.jobs_for(weight));
             while let Some(ended) = running.join_next().await {
                 if let Ok((index, judged)) = ended {
                     on_end(&judged);
@@ -175,13 +178,21 @@ impl Runner {
             .collect()
     }
 
+    fn jobs_for(&self, weight: Weight) -> usize {
+        match weight {
+            Weight::Volume => self.jobs.min(VOLUMES_AT_A_TIME),
+            _ => self.jobs,
+        }
+    }
+
     /// Starts cases, the last first: what takes long, and whoever is slow with
     /// it, stands at the end.
     fn start(
         &self,
         cases: impl DoubleEndedIterator<Item = (usize, &'static Case)>,
+        jobs: usize,
     ) -> JoinSet<(usize, Judged)> {
-        let permits = Arc::new(Semaphore::new(self.jobs));
+        let permits = Arc::new(Semaphore::new(jobs));
         let mut running = JoinSet::new();
         for (index, case) in cases.rev() {
             let setting = Setting::new(Arc::clone(&self.endpoint));
@@ -195,11 +206,6 @@ impl Runner {
         }
         running
     }
-}
-
-/// Whether a case sends heads that a server may take seconds to read.
-fn is_heavy(case: &Case) -> bool {
-    case.id.starts_with("hostile/handshake/")
 }
 
 async fn judge(case: &'static Case, setting: Setting) -> Judged {

@@ -23,6 +23,7 @@ mod s5_2_base_framing;
 mod s5_3_masking;
 mod s5_4_fragmentation;
 mod s5_5_control_frames;
+mod s6_2_receiving_data;
 mod s7_1_1_closing_tcp;
 mod s7_1_7_failing_the_connection;
 mod s7_4_status_codes;
@@ -45,6 +46,10 @@ pub fn all() -> impl Iterator<Item = &'static Case> {
         s5_3_masking::CASES,
         s5_4_fragmentation::CASES,
         s5_5_control_frames::CASES,
+        s6_2_receiving_data::LONG,
+        s6_2_receiving_data::FRAGMENTS,
+        s6_2_receiving_data::SEGMENTS,
+        s6_2_receiving_data::MANY,
         s7_1_1_closing_tcp::CASES,
         s7_1_1_closing_tcp::LOST,
         s7_1_7_failing_the_connection::CASES,

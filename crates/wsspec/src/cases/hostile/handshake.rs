@@ -9,7 +9,7 @@ use crate::dialer::{Answer, Dialer, Reply};
 use crate::peer::Incoming;
 use crate::verdict::{Finding, Verdict};
 
-family! { LONG_FIELD, Dialer:
+family! { LONG_FIELD, Dialer heavy:
     /// A field that is very long is taken, refused, or the end of the
     /// connection, and other connections are served meanwhile.
     Guidance "hostile/handshake/long-field/" ["9110-5.4-01"]
@@ -21,7 +21,7 @@ family! { LONG_FIELD, Dialer:
     "16-mib" (16 << 20);
 }
 
-family! { MANY_FIELDS, Dialer:
+family! { MANY_FIELDS, Dialer heavy:
     /// Very many fields are taken, refused, or the end of the connection, and
     /// other connections are served meanwhile.
     Guidance "hostile/handshake/many-fields/" ["9110-5.4-01"]
@@ -32,7 +32,7 @@ family! { MANY_FIELDS, Dialer:
     "100000" (100_000);
 }
 
-family! { LONG_OFFERS, Dialer:
+family! { LONG_OFFERS, Dialer heavy:
     /// A long offer that is tedious to parse is answered soon, and the
     /// connection that may come of it works.
     Guidance "hostile/handshake/long-offer/" ["6455-4.2.1-13", "6455-9.1-01"]
@@ -53,7 +53,7 @@ family! { LONG_OFFERS, Dialer:
         || format!("a{}", "; a".repeat(10_000)));
 }
 
-family! { ODD_NAMES, Dialer:
+family! { ODD_NAMES, Dialer heavy:
     /// Names that mean something to the server's language and nothing to
     /// WebSocket are passed over or refused.
     Guidance "hostile/handshake/odd-extension/" ["6455-9.1-01"]
@@ -68,7 +68,7 @@ family! { ODD_NAMES, Dialer:
         || "permessage-deflate; toString".to_owned());
 }
 
-family! { REFLECTED, Dialer:
+family! { REFLECTED, Dialer heavy:
     /// Control octets in what a client sends never come back in the answer.
     Guidance "hostile/handshake/octets-are-not-reflected/"
         ["9112-2.2-02", "6455-4.2.2-10"] => is_not_reflected;
@@ -79,7 +79,7 @@ family! { REFLECTED, Dialer:
     "cr-in-origin" ("Origin", b"http://a\rX-Injected: 1");
 }
 
-cases! { Dialer:
+cases! { Dialer heavy:
     /// Frames right behind the request, as many as fit into one segment and
     /// more, are echoed in order, or the connection ends: none is lost and
     /// none is read as HTTP.
