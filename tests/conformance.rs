@@ -15,13 +15,14 @@ mod generated;
 mod support;
 
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use libtest_mimic::{Arguments, Failed, Trial};
 use wsspec::case::Case;
 use wsspec::report::{self, Counts, Explained, is_violation};
 use wsspec::runner::{JOBS, PATIENCE};
 use wsspec::target::{Server, TargetError, Variant};
-use wsspec::{Endpoint, Judged, Outcome, Runner, cases, known};
+use wsspec::{Endpoint, Host, Judged, Outcome, Runner, cases, known};
 
 fn main() -> ExitCode {
     let arguments = Arguments::from_args();
@@ -35,7 +36,7 @@ fn main() -> ExitCode {
     let mut trials = Vec::new();
     let mut columns = Vec::new();
     let mut all_ran = true;
-    for (server, name, variant) in variants(&servers) {
+    for (server, name, variant) in servers.iter().flat_map(Server::variants) {
         let label = format!("{}/{name}", server.name);
         let selected = selected(&arguments, &label);
         if arguments.list {
@@ -63,16 +64,6 @@ fn main() -> ExitCode {
         trials.extend(pages(&columns));
     }
     libtest_mimic::run(&arguments, trials).exit_code()
-}
-
-/// Every variant with its server and its name.
-fn variants(
-    servers: &[Server],
-) -> impl Iterator<Item = (&Server, &str, &Variant)> {
-    servers.iter().flat_map(|server| {
-        let variants = server.variant.iter();
-        variants.map(move |(name, variant)| (server, name.as_str(), variant))
-    })
 }
 
 /// Whether a test of this name is asked for.
@@ -106,9 +97,10 @@ fn judge(
 ) -> Result<Vec<Judged>, TargetError> {
     eprintln!("building {label}");
     let run = server.build(variant)?;
-    let mut running = server.start(&run)?;
-    let mut endpoint = Endpoint::new(running.url.clone(), PATIENCE);
+    let host = Arc::new(Host::start(server.launcher(&run))?);
+    let mut endpoint = Endpoint::new(host.url().clone(), PATIENCE);
     endpoint.declared = variant.declared();
+    endpoint.host = Some(Arc::clone(&host));
     eprintln!(
         "judging {label} at {}: {} cases",
         endpoint.url,
@@ -119,7 +111,7 @@ fn judge(
     let runner = Runner::new(endpoint, JOBS);
     let mut judged = runtime.block_on(runner.run(selected.to_vec(), |_| {}));
     runtime.shutdown_background();
-    running.end();
+    host.end();
     known::apply(&mut judged, &server.known(name));
     Ok(judged)
 }

@@ -1,9 +1,9 @@
 //! `wsspec run`: starts servers, judges them, and ends them.
 
-use std::process::Command;
+use std::sync::Arc;
 
-use wsspec::Endpoint;
-use wsspec::target::{Running, Server, TargetError, Variant};
+use wsspec::target::{Server, TargetError, Variant};
+use wsspec::{Declared, Endpoint, Host, Launcher};
 
 use crate::Exit;
 use crate::arguments::{Options, Run, usage};
@@ -13,9 +13,14 @@ pub(crate) async fn run(arguments: &Run) -> Exit {
     // Before anything is built.
     cases(&arguments.options);
     if let Some(command) = &arguments.exec {
-        let started = start(command, arguments);
-        let variant = Variant::default();
-        return judge_started(command, started, &variant, &[], arguments).await;
+        let launcher = Launcher::shell(command);
+        let launcher = match &arguments.url {
+            Some(url) => launcher.at(url.clone()),
+            None => launcher,
+        };
+        let started = Host::start(launcher);
+        let declared = Declared::default();
+        return judge_started(command, started, declared, &[], arguments).await;
     }
     let mut servers = Vec::new();
     for file in &arguments.config {
@@ -24,7 +29,7 @@ pub(crate) async fn run(arguments: &Run) -> Exit {
             Err(error) => return not_started(&error),
         }
     }
-    let targets = targets(&servers, arguments);
+    let targets = targets(&servers, &arguments.variant);
     if targets.len() > 1 && arguments.options.output.is_some() {
         usage("--output is for one server; choose one with --variant");
     }
@@ -34,25 +39,22 @@ pub(crate) async fn run(arguments: &Run) -> Exit {
         anstream::eprintln!("{label}");
         let started = server
             .build(variant)
-            .and_then(|run| server.start(&run));
+            .and_then(|run| Host::start(server.launcher(&run)));
         let known = server.known(name);
+        let declared = variant.declared();
         let exit =
-            judge_started(&label, started, variant, &known, arguments).await;
+            judge_started(&label, started, declared, &known, arguments).await;
         worst = worst.max(exit);
     }
     worst
 }
 
-type Target<'a> = (&'a Server, &'a str, &'a Variant);
-
 /// Every variant of every server, or those that are asked for.
-fn targets<'a>(servers: &'a [Server], arguments: &Run) -> Vec<Target<'a>> {
-    let all = servers.iter().flat_map(|server| {
-        let variants = server.variant.iter();
-        variants.map(move |(name, variant)| (server, name.as_str(), variant))
-    });
-    let all: Vec<_> = all.collect();
-    let wanted = &arguments.variant;
+fn targets<'a>(
+    servers: &'a [Server],
+    wanted: &[String],
+) -> Vec<(&'a Server, &'a str, &'a Variant)> {
+    let all: Vec<_> = servers.iter().flat_map(Server::variants).collect();
     for name in wanted {
         if !all.iter().any(|(_, has, _)| has == name) {
             let names: Vec<_> = all.iter().map(|(_, name, _)| *name).collect();
@@ -71,19 +73,20 @@ fn targets<'a>(servers: &'a [Server], arguments: &Run) -> Vec<Target<'a>> {
 
 async fn judge_started(
     label: &str,
-    started: Result<Running, TargetError>,
-    variant: &Variant,
+    started: Result<Host, TargetError>,
+    declared: Declared,
     known: &[&wsspec::KnownViolation],
     arguments: &Run,
 ) -> Exit {
     let options: &Options = &arguments.options;
-    let mut running = match started {
-        Ok(running) => running,
+    let host = match started {
+        Ok(host) => Arc::new(host),
         Err(error) => return not_started(&error),
     };
     let patience = options.patience.duration();
-    let mut endpoint = Endpoint::new(running.url.clone(), patience);
-    endpoint.declared = variant.declared();
+    let mut endpoint = Endpoint::new(host.url().clone(), patience);
+    endpoint.declared = declared;
+    endpoint.host = Some(Arc::clone(&host));
     let exit = judge_endpoint(
         endpoint,
         known,
@@ -91,28 +94,8 @@ async fn judge_started(
         judge::Server::Ends(label.to_owned()),
     )
     .await;
-    running.end();
+    host.end();
     exit
-}
-
-fn start(command: &str, arguments: &Run) -> Result<Running, TargetError> {
-    let words = [command.to_owned()];
-    let mut shell = if cfg!(windows) {
-        let mut shell = Command::new("cmd");
-        shell.arg("/C");
-        shell
-    } else {
-        let mut shell = Command::new("sh");
-        shell.arg("-c");
-        shell
-    };
-    shell
-        .arg(command)
-        .stdin(std::process::Stdio::null());
-    match &arguments.url {
-        Some(url) => Running::start_at(&mut shell, &words, url),
-        None => Running::start(shell.env("LISTEN", "127.0.0.1:0"), &words),
-    }
 }
 
 fn not_started(error: &TargetError) -> Exit {

@@ -4,6 +4,7 @@ use std::pin::Pin;
 
 use crate::clauses::{Clause, clause};
 use crate::dialer::Dialer;
+use crate::measured::Measured;
 use crate::peer::Peer;
 use crate::verdict::{Level, Verdict};
 
@@ -23,8 +24,7 @@ pub struct Case {
     pub autobahn: Option<&'static str>,
     /// Where servers got this wrong: advisories and threads.
     pub seen: Option<&'static str>,
-    /// What it asks of the server at once.
-    pub(crate) weight: Weight,
+    weight: Weight,
     /// What finds out.
     pub(crate) run: Run,
 }
@@ -38,6 +38,8 @@ pub(crate) enum Weight {
     Volume,
     /// Heads that a server may take seconds to read, so that others wait.
     Heavy,
+    /// A server of its own, which is measured.
+    Own,
 }
 
 /// The code of a case, by where it begins.
@@ -47,6 +49,8 @@ pub(crate) enum Run {
     Dialer(for<'a> fn(&'a mut Dialer) -> Judging<'a>),
     /// After it.
     Peer(for<'a> fn(&'a mut Peer) -> Judging<'a>),
+    /// Before the opening handshake, at a server of the case's own.
+    Measured(for<'a> fn(&'a mut Measured) -> Judging<'a>),
 }
 
 pub(crate) type Judging<'a> =
@@ -59,6 +63,14 @@ impl Case {
         self.rule.trim()
     }
 
+    /// What the case asks of the server at once.
+    pub(crate) fn weight(&self) -> Weight {
+        match self.run {
+            Run::Measured(_) => Weight::Own,
+            _ => self.weight,
+        }
+    }
+
     /// The clauses that the case tests.
     pub fn clauses(&self) -> impl Iterator<Item = &'static Clause> {
         self.clauses.iter().filter_map(|id| clause(id))
@@ -68,7 +80,7 @@ impl Case {
     /// should show whole heads.
     #[must_use]
     pub fn is_about_handshake(&self) -> bool {
-        matches!(self.run, Run::Dialer(_))
+        !matches!(self.run, Run::Peer(_))
     }
 
     /// For the macro alone.
@@ -114,7 +126,7 @@ impl Case {
 /// ```
 ///
 /// `Peer` cases begin on an open connection, `Dialer` cases before the
-/// opening handshake, and a word behind that is their [`Weight`];
+/// opening handshake, `Measured` cases at a server of their own; a word behind that is their [`Weight`];
 /// `seen "CVE-…"` behind the clauses says where servers got
 /// it wrong. A family of values is one function with an argument,
 /// one row per id.

@@ -333,6 +333,7 @@ impl Dialer {
             preceded_by: Vec::new(),
             lines: fields
                 .into_iter()
+                .chain(self.setting.endpoint.declared.fields())
                 .map(|(name, value)| {
                     Line::Field(name.to_owned(), value.into_bytes())
                 })
@@ -353,6 +354,18 @@ impl Dialer {
         let wire = Wire::open(&self.setting).await?;
         let random = self.random.fork();
         exchange(wire, BytesMut::new(), &request, random).await
+    }
+
+    /// A connection on which nothing has been sent.
+    ///
+    /// # Errors
+    ///
+    /// No connection.
+    pub async fn connect(&mut self) -> Result<Unopened, Finding> {
+        Ok(Unopened {
+            wire: Wire::open(&self.setting).await?,
+            received: BytesMut::new(),
+        })
     }
 
     /// The connection after a right opening handshake.
@@ -387,6 +400,10 @@ impl Dialer {
         ]
         .map(|(name, value)| Line::Field(name.to_owned(), value.into()))
         .into();
+        let declared = self.setting.endpoint.declared.fields();
+        request.lines.extend(declared.map(|(name, value)| {
+            Line::Field(name.to_owned(), value.into())
+        }));
         self.open_with(request).await
     }
 
@@ -400,6 +417,48 @@ impl Dialer {
                 )),
                 finding => finding,
             })
+    }
+}
+
+/// A connection on which there is no whole request, and so no answer due.
+#[derive(Debug)]
+pub struct Unopened {
+    wire: Wire,
+    received: BytesMut,
+}
+
+impl Unopened {
+    /// Sends octets.
+    ///
+    /// # Errors
+    ///
+    /// A server that does not read.
+    pub async fn send(&mut self, octets: &[u8]) -> Result<(), Finding> {
+        self.wire.write_octets(octets).await
+    }
+
+    /// What the server does within this time without being asked: an answer,
+    /// or the end.
+    pub async fn acts_within(
+        &mut self,
+        deadline: std::time::Duration,
+    ) -> Reply {
+        let endpoint = std::sync::Arc::clone(&self.wire.endpoint);
+        let reply = reply(&mut self.wire, &mut self.received);
+        let reply = endpoint.within(deadline, reply).await;
+        reply.unwrap_or(Reply::Silence(deadline))
+    }
+
+    /// Whether the server has done anything yet; nobody waits for it.
+    pub async fn has_acted(&mut self) -> bool {
+        let now = std::time::Duration::ZERO;
+        let reply = reply(&mut self.wire, &mut self.received);
+        tokio::time::timeout(now, reply).await.is_ok()
+    }
+
+    /// Ends the connection abruptly: RST.
+    pub fn reset(self) {
+        self.wire.reset();
     }
 }
 

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use rfc6455::handshake::{self, ResponseHead};
 use rfc6455::{Decoder, Frame, MaskingKey};
+use crate::host::Host;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
@@ -96,12 +97,41 @@ impl Url {
 }
 
 /// What a server declares of itself. Cases read it and never guess.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Declared {
     /// The largest message that it echoes, in octets.
     pub max_message: Option<u64>,
     /// The largest frame that it takes, in octets, if that is less.
     pub max_frame: Option<u64>,
+    /// How many connections it serves at a time.
+    pub max_connections: Option<usize>,
+    /// The origin that it serves; every right opening handshake names it.
+    pub origin: Option<String>,
+    /// The bearer token that it asks for; every right opening handshake has
+    /// it.
+    pub bearer: Option<String>,
+    /// A subprotocol that it speaks.
+    pub subprotocol: Option<String>,
+    /// How long a client may take for its opening handshake.
+    pub handshake_deadline: Option<Duration>,
+    /// How often it pings; who does not answer three of them is dropped.
+    pub ping_interval: Option<Duration>,
+    /// How long after its own Close it waits for the client's.
+    pub close_deadline: Option<Duration>,
+    /// How long after SIGTERM its process ends.
+    pub shutdown_deadline: Option<Duration>,
+}
+
+impl Declared {
+    /// The fields that every right opening handshake has for this server.
+    pub(crate) fn fields(&self) -> impl Iterator<Item = (&'static str, String)> {
+        let origin = self.origin.clone();
+        let bearer = self.bearer.as_ref();
+        let bearer = bearer.map(|token| format!("Bearer {token}"));
+        let origin = origin.map(|origin| ("Origin", origin));
+        let bearer = bearer.map(|bearer| ("Authorization", bearer));
+        origin.into_iter().chain(bearer)
+    }
 }
 
 /// So many echoes on a second connection show that a server serves.
@@ -163,6 +193,8 @@ pub struct Endpoint {
     pub autobahn_timers: bool,
     /// What the server declares.
     pub declared: Declared,
+    /// How to start the server, if anybody knows.
+    pub host: Option<Arc<Host>>,
     /// Whether anybody knows that it echoes at all.
     known: bool,
     /// Whether the last witness was served, or none was needed yet.
@@ -180,6 +212,7 @@ impl Endpoint {
             patience,
             autobahn_timers: false,
             declared: Declared::default(),
+            host: None,
             known: true,
             serves: AtomicBool::new(true),
             asking: AtomicBool::new(false),
@@ -287,13 +320,17 @@ impl Endpoint {
     ) -> std::io::Result<()> {
         let mut stream = self.connect().await?;
         let key = handshake::key(*b"the witness key!");
-        let request = format!(
+        let mut request = format!(
             "GET {} HTTP/1.1\r\nHost: {}\r\nUpgrade: websocket\r\n\
              Connection: Upgrade\r\nSec-WebSocket-Key: {key}\r\n\
-             Sec-WebSocket-Version: 13\r\n\r\n",
+             Sec-WebSocket-Version: 13\r\n",
             self.url.target,
             self.url.authority(),
         );
+        for (name, value) in self.declared.fields() {
+            request += &format!("{name}: {value}\r\n");
+        }
+        request += "\r\n";
         stream.write_all(request.as_bytes()).await?;
         let mut received = Vec::with_capacity(4096);
         let after_head = loop {

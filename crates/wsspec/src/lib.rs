@@ -12,7 +12,8 @@
 //! | [`dialer`], [`peer`] | the raw connection before and after the 101 |
 //! | [`record`] | the evidence: everything that went over a connection |
 //! | [`endpoint`], [`select`], [`runner`] | where to run, what, and the run |
-//! | [`target`], [`known`] | `server.toml`: start a server, know its faults |
+//! | [`target`], [`known`] | `server.toml`: build a server, know its faults |
+//! | [`host`], [`measured`] | the server's process: start it, measure it |
 //! | [`report`], [`results`] | results for people, and for programs |
 //! | [`autobahn`] | Autobahn's words for the same records |
 
@@ -25,7 +26,9 @@ pub mod coverage;
 pub mod dialer;
 pub mod endpoint;
 pub mod explain;
+pub mod host;
 pub mod known;
+pub mod measured;
 pub mod peer;
 pub mod record;
 pub mod report;
@@ -37,7 +40,8 @@ pub mod verdict;
 mod wire;
 
 pub use case::Case;
-pub use endpoint::{Endpoint, Url};
+pub use endpoint::{Declared, Endpoint, Url};
+pub use host::{Host, Launcher};
 pub use known::KnownViolation;
 pub use runner::{Judged, Runner};
 pub use select::Selection;

@@ -2,6 +2,7 @@
 
 mod volume;
 
+pub use crate::wire::Poured;
 pub use volume::{Pieces, Volume};
 
 use std::fmt;
@@ -60,6 +61,8 @@ pub struct Peer {
     /// Whether nothing has come for as long as the patience lasts.
     waited: bool,
     fences: u32,
+    /// Whether the server's Pings and its Close get no answer.
+    mute: bool,
     /// Whether data frames stay out of the record, which has them as a sum.
     quiet: bool,
 }
@@ -163,6 +166,7 @@ impl Peer {
             sent: Load::default(),
             waited: false,
             fences: 0,
+            mute: false,
             quiet: false,
         }
     }
@@ -340,14 +344,89 @@ impl Peer {
 
     /// What the server declares.
     #[must_use]
-    pub fn declared(&self) -> Declared {
-        self.wire.endpoint.declared
+    pub fn declared(&self) -> &Declared {
+        &self.wire.endpoint.declared
     }
 
     /// Reads the record of this connection.
     pub(crate) fn with_record<T>(&self, read: impl FnOnce(&Record) -> T) -> T {
         let record = self.wire.record.lock();
         read(&record.unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// From here on answers neither Pings nor a Close.
+    pub fn falls_silent(&mut self) {
+        self.mute = true;
+    }
+
+    /// Sends a frame so many times, for as long as the server takes it, and
+    /// reads nothing.
+    pub async fn pour(&mut self, frame: &Frame, count: usize) -> Poured {
+        let key = MaskingKey(self.random.u32(..).to_be_bytes());
+        let frame = frame.clone().masked(key);
+        self.wire
+            .note(What::SentMany(FrameRecord::from(&frame), count));
+        let mut one = Vec::new();
+        frame.encode(&mut one);
+        let at_once = (WRITE_AT_ONCE / one.len()).clamp(1, count.max(1));
+        let many = one.repeat(at_once);
+        let mut left = count;
+        while left > 0 {
+            let now = left.min(at_once);
+            let part = &many[..one.len() * now];
+            match self.wire.pour(part).await {
+                Poured::Taken => left -= now,
+                other => return other,
+            }
+        }
+        Poured::Taken
+    }
+
+    /// The end of the connection, or what comes instead of it within this
+    /// time; Pings and Pongs are read over.
+    ///
+    /// # Errors
+    ///
+    /// A frame that no server may send.
+    pub async fn next_within(
+        &mut self,
+        deadline: Duration,
+    ) -> Result<Incoming, Finding> {
+        let endpoint = Arc::clone(&self.wire.endpoint);
+        let patience = deadline + endpoint.patience;
+        let arrived = endpoint.within(patience, self.arrive()).await;
+        arrived.unwrap_or_else(|| {
+            self.wire.note(What::TimedOut(Wait::Answer));
+            Ok(Incoming::Silence(deadline))
+        })
+    }
+
+    /// Sends the same octets so many times, each in a write of its own, until
+    /// the server has something to say.
+    ///
+    /// # Errors
+    ///
+    /// A server that neither reads nor says anything.
+    pub async fn segments(
+        &mut self,
+        octets: &[u8],
+        count: u64,
+    ) -> Result<(), Finding> {
+        for _ in 0..count {
+            let written = self
+                .wire
+                .write_until_answered(octets, octets.len())
+                .await?;
+            if !written {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    /// Ends the connection abruptly: RST.
+    pub fn reset(self) {
+        self.wire.reset();
     }
 
     /// Sends FIN and goes on reading.
@@ -665,13 +744,14 @@ impl Peer {
             .and_then(|()| self.rules.end(&header))
             .map_err(|violation| self.illegal(violation))?;
         match frame.opcode {
+            Opcode::PING if self.mute => return Ok(None),
             Opcode::PING => {
                 self.reply(Frame::pong(frame.payload)).await?;
                 return Ok(None);
             }
             Opcode::CLOSE => {
                 self.close_received = true;
-                if !self.close_sent {
+                if !self.close_sent && !self.mute {
                     let reply = Frame::close(StatusCode::NORMAL_CLOSURE, "");
                     self.reply(reply).await?;
                 }

@@ -76,6 +76,8 @@ pub enum What {
     Ended(End),
     /// We ended the connection.
     WeEnded,
+    /// We ended it abruptly.
+    WeReset,
 }
 
 /// Something of a server's that we wait for.
@@ -240,6 +242,7 @@ impl What {
             Self::TimedOut(wait) => ('!', wait.to_string()),
             Self::Ended(end) => ('<', end.to_string()),
             Self::WeEnded => ('>', End::Fin.to_string()),
+            Self::WeReset => ('>', End::Reset.to_string()),
         };
         vec![format!("{mark} {text}")]
     }

@@ -11,6 +11,7 @@ use crate::autobahn::{self, Words};
 use crate::case::{Case, Judging, Run, Weight};
 use crate::dialer::{Dialer, Reply};
 use crate::endpoint::{self, Endpoint};
+use crate::measured::Measured;
 use crate::peer::{Incoming, Peer};
 use crate::record::{Record, SharedRecord};
 use crate::verdict::{Finding, Outcome, Verdict};
@@ -25,6 +26,10 @@ pub const JOBS: usize = 192;
 
 /// How many cases that move megabytes run at a time: none of them waits.
 const VOLUMES_AT_A_TIME: usize = 8;
+
+/// How many servers of a case's own run at a time: what is measured is not
+/// time, but there are not many processors.
+const OWN_AT_A_TIME: usize = 3;
 
 /// So many times the patience is the end of a case that goes on although each
 /// of its steps is bounded: some have forty steps, and a witness takes ten.
@@ -105,7 +110,8 @@ impl Runner {
     pub async fn reach(&self) -> Result<(), NotReachable> {
         let Endpoint { url, patience, .. } = &*self.endpoint;
         // Nothing is there yet to tell slow from silent.
-        let patient = Endpoint::unknown(url.clone(), *patience * 5);
+        let mut patient = Endpoint::unknown(url.clone(), *patience * 5);
+        patient.declared = self.endpoint.declared.clone();
         let mut dialer = Dialer::new(Setting::new(Arc::new(patient)), 0);
         let request = dialer.request();
         let answer = match dialer.dial(request).await {
@@ -156,13 +162,19 @@ impl Runner {
         cases: impl IntoIterator<Item = &'static Case>,
         mut on_end: impl FnMut(&Judged),
     ) -> Vec<Judged> {
+        if let Some(host) = &self.endpoint.host {
+            // Where it does not come back the cases find nobody, and say so.
+            _ = host.ensure().await;
+        }
         let cases: Vec<_> = cases.into_iter().collect();
         let mut results: Vec<Option<Judged>> = Vec::new();
         results.resize_with(cases.len(), || None);
         // What can hold a server up for seconds comes when nobody else waits.
-        for weight in [Weight::Light, Weight::Volume, Weight::Heavy] {
+        for weight in
+            [Weight::Light, Weight::Volume, Weight::Heavy, Weight::Own]
+        {
             let part = cases.iter().copied().enumerate();
-            let part = part.filter(|(_, case)| case.weight == weight);
+            let part = part.filter(|(_, case)| case.weight() == weight);
             let mut running = self.start(part, self.jobs_for(weight));
             while let Some(ended) = running.join_next().await {
                 if let Ok((index, judged)) = ended {
@@ -181,6 +193,7 @@ impl Runner {
     fn jobs_for(&self, weight: Weight) -> usize {
         match weight {
             Weight::Volume => self.jobs.min(VOLUMES_AT_A_TIME),
+            Weight::Own => self.jobs.min(OWN_AT_A_TIME),
             _ => self.jobs,
         }
     }
@@ -222,7 +235,9 @@ async fn judge(case: &'static Case, setting: Setting) -> Judged {
     });
     // Silence where nobody was served tells nothing of this case's rule.
     let verdict = match verdict {
-        Err(Finding::Violation { got, .. }) if unserved => {
+        Err(Finding::Violation { got, .. })
+            if unserved && case.weight() != Weight::Own =>
+        {
             Err(Finding::Blocked(format!(
                 "{got}; but meanwhile the server did not serve anybody"
             )))
@@ -247,8 +262,15 @@ async fn judge(case: &'static Case, setting: Setting) -> Judged {
 }
 
 async fn verdict(case: &'static Case, setting: Setting) -> Verdict {
+    if let Run::Measured(run) = case.run {
+        let mut measured = Measured::start(setting, seed(case.id)).await?;
+        let verdict = run(&mut measured).await;
+        measured.end().await;
+        return verdict;
+    }
     let mut dialer = Dialer::new(setting, seed(case.id));
     match case.run {
+        Run::Measured(_) => Ok(()),
         Run::Dialer(run) => run(&mut dialer).await,
         Run::Peer(run) => match case.autobahn {
             None => run(&mut dialer.open().await?).await,
@@ -270,6 +292,12 @@ async fn verdict_and_words(
         peer.set_timer(timer);
     }
     let verdict = run(&mut peer).await;
+    if matches!(verdict, Err(Finding::Unsupported(_)))
+        && !dialer.endpoint().autobahn_timers
+    {
+        // Nobody asks how that ends.
+        return verdict;
+    }
     let tester_closes =
         peer.with_record(|record| autobahn::tester_closes(id, record));
     peer.conclude(timer, verdict, tester_closes).await

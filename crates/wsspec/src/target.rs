@@ -16,6 +16,7 @@ use std::time::{Duration, Instant};
 use serde::{Deserialize, Deserializer};
 
 use crate::endpoint::{Declared, Url};
+use crate::host::Launcher;
 use crate::known::KnownViolation;
 
 /// How long a server may take from its start to its ready line.
@@ -66,6 +67,31 @@ pub struct Variant {
     pub max_message: Option<Size>,
     /// The largest frame that it takes, if that is less.
     pub max_frame: Option<Size>,
+    /// How many connections it serves at a time.
+    pub max_connections: Option<usize>,
+    /// What every right opening handshake for it says.
+    #[serde(default)]
+    pub handshake: Handshake,
+    /// How long a client may take for its opening handshake.
+    pub handshake_deadline: Option<Span>,
+    /// How often it pings; who does not answer three of them is dropped.
+    pub ping_interval: Option<Span>,
+    /// How long after its own Close it waits for the client's.
+    pub close_deadline: Option<Span>,
+    /// How long after SIGTERM its process ends.
+    pub shutdown_deadline: Option<Span>,
+}
+
+/// What a right opening handshake says, beyond what it always does.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Handshake {
+    /// The origin that is allowed.
+    pub origin: Option<String>,
+    /// The bearer token that is asked for.
+    pub bearer: Option<String>,
+    /// A subprotocol that is spoken; it is offered where a case is about that.
+    pub subprotocol: Option<String>,
 }
 
 impl Variant {
@@ -75,6 +101,14 @@ impl Variant {
         Declared {
             max_message: self.max_message.map(|size| size.0),
             max_frame: self.max_frame.map(|size| size.0),
+            max_connections: self.max_connections,
+            origin: self.handshake.origin.clone(),
+            bearer: self.handshake.bearer.clone(),
+            subprotocol: self.handshake.subprotocol.clone(),
+            handshake_deadline: self.handshake_deadline.map(|it| it.0),
+            ping_interval: self.ping_interval.map(|it| it.0),
+            close_deadline: self.close_deadline.map(|it| it.0),
+            shutdown_deadline: self.shutdown_deadline.map(|it| it.0),
         }
     }
 }
@@ -132,6 +166,43 @@ impl std::str::FromStr for Size {
             .checked_mul(factor)
             .map(Self)
             .ok_or_else(error)
+    }
+}
+
+/// A time span, written such as `5 s`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Span(pub Duration);
+
+impl<'de> Deserialize<'de> for Span {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(from)?;
+        text.parse().map_err(serde::de::Error::custom)
+    }
+}
+
+impl std::str::FromStr for Span {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let error = || {
+            format!(
+                "{text:?} is not a time span of up to an hour; examples are \
+                 \"5 s\" and \"500 ms\""
+            )
+        };
+        let (number, unit) = text.trim().split_once(' ').ok_or_else(error)?;
+        let number: u32 = number.parse().map_err(|_| error())?;
+        let unit = match unit {
+            "ms" => Duration::from_millis(1),
+            "s" => Duration::from_secs(1),
+            "min" => Duration::from_secs(60),
+            _ => return Err(error()),
+        };
+        let span = unit.checked_mul(number).ok_or_else(error)?;
+        match span <= Duration::from_secs(3600) && !span.is_zero() {
+            true => Ok(Self(span)),
+            false => Err(error()),
+        }
     }
 }
 
@@ -303,6 +374,12 @@ impl Server {
         Ok(server)
     }
 
+    /// Every variant, with the server and its name.
+    pub fn variants(&self) -> impl Iterator<Item = (&Self, &str, &Variant)> {
+        let variants = self.variant.iter();
+        variants.map(move |(name, variant)| (self, name.as_str(), variant))
+    }
+
     /// The known violations of a variant.
     #[must_use]
     pub fn known(&self, variant: &str) -> Vec<&KnownViolation> {
@@ -398,7 +475,13 @@ impl Server {
     ///
     /// A server that can't be started, or ends, or is not ready in time.
     pub fn start(&self, run: &[String]) -> Result<Running, TargetError> {
-        Running::start(self.command(run).env("LISTEN", "127.0.0.1:0"), run)
+        self.launcher(run).start()
+    }
+
+    /// How to start a variant with what [`build`](Self::build) told.
+    #[must_use]
+    pub fn launcher(&self, run: &[String]) -> Launcher {
+        Launcher::new(run).in_folder(self.folder.clone())
     }
 
     fn command(&self, words: &[String]) -> Command {

@@ -17,6 +17,17 @@ const MOST_RECEIVED: usize = 256 << 20;
 /// Room for one read.
 const READ_AT_ONCE: usize = 16 << 10;
 
+/// What became of octets that were sent without reading.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Poured {
+    /// The server has taken them.
+    Taken,
+    /// It takes no more, for as long as it is not read.
+    Stalled,
+    /// It has ended the connection.
+    Ended,
+}
+
 /// What a case and its connections share.
 #[derive(Clone, Debug)]
 pub(crate) struct Setting {
@@ -236,6 +247,30 @@ impl Wire {
             "the server to read what is sent",
             format_args!("nothing was read for {:?}", self.endpoint.patience),
         )
+    }
+
+    /// Writes octets as long as the server takes them, and does not read what
+    /// it sends.
+    pub(crate) async fn pour(&mut self, octets: &[u8]) -> Poured {
+        let endpoint = Arc::clone(&self.endpoint);
+        let mut left = octets;
+        while !left.is_empty() {
+            let written = self.stream.write(left);
+            let patience = endpoint.patience / 2;
+            match endpoint.within(patience, written).await {
+                Some(Ok(count)) if count > 0 => left = &left[count..],
+                Some(_) => return Poured::Ended,
+                None => return Poured::Stalled,
+            }
+        }
+        Poured::Taken
+    }
+
+    /// Ends the connection abruptly: RST.
+    pub(crate) fn reset(self) {
+        self.note(What::WeReset);
+        // Where that fails it is FIN, and the case just less hard.
+        _ = self.stream.set_zero_linger();
     }
 
     /// Sends FIN and goes on reading.

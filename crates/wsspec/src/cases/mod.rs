@@ -15,7 +15,9 @@ use crate::verdict::{Finding, Verdict};
 mod hostile;
 mod rfc9110_http;
 mod rfc9112_http1;
+mod s10_2_origin;
 mod s10_4_limits;
+mod s10_5_authentication;
 mod s4_2_1_reading_the_request;
 mod s4_2_2_answering_the_request;
 mod s5_1_overview;
@@ -67,9 +69,13 @@ pub fn all() -> impl Iterator<Item = &'static Case> {
         s8_1_utf8::HEAD,
         s9_1_negotiating_extensions::NOT_ACCEPTED,
         s9_1_negotiating_extensions::MALFORMED,
+        s10_2_origin::FOREIGN,
+        s10_2_origin::OTHERWISE,
+        s10_2_origin::CASES,
         s10_4_limits::CASES,
         s4_2_1_reading_the_request::FITTING,
         rfc9110_http::CASES,
+        s10_5_authentication::CASES,
         rfc9112_http1::CASES,
         rfc9112_http1::LENGTHS,
         hostile::handshake::LONG_FIELD,
@@ -84,6 +90,16 @@ pub fn all() -> impl Iterator<Item = &'static Case> {
         hostile::fragments::CASES,
         hostile::control::CASES,
         hostile::text::LONG,
+        hostile::access::ORIGIN,
+        hostile::access::CREDENTIAL,
+        hostile::access::CASES,
+        hostile::slow::HANDSHAKE,
+        hostile::slow::OPEN,
+        hostile::connections::RESET,
+        hostile::connections::CASES,
+        hostile::process::CASES,
+        hostile::process::OFFERS,
+        hostile::process::lifetime::CASES,
     ]
     .into_iter()
     .flatten()

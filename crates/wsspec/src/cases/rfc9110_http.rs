@@ -48,6 +48,18 @@ cases! { Dialer:
     Must "9110/7.8/frames-begin-behind-the-content/late" ["9110-7.8-09", "9110-7.8-10"]
         => frames_begin_behind_the_content(|it| it.late_content("hello"));
 
+    /// Nothing is switched to but what the request names and the server
+    /// speaks: HTTP/2 is named beside WebSocket.
+    Must "9110/7.8/switches-to-what-is-named/websocket-and-h2c" ["9110-7.8-03", "9110-7.8-02"]
+        => switches_to_websocket_or_nothing("websocket, h2c");
+    /// Nothing is switched to but what the request names and the server
+    /// speaks: HTTP/2 is preferred to WebSocket.
+    Must "9110/7.8/switches-to-what-is-named/h2c-and-websocket" ["9110-7.8-03", "9110-7.8-02"]
+        => switches_to_websocket_or_nothing("h2c, websocket");
+    /// Nothing is switched to but what the request names: WebSocket is not
+    /// named.
+    Must "9110/7.8/switches-to-what-is-named/h2c" ["9110-7.8-03", "9110-7.8-02"]
+        => h2c_alone;
     /// A 405 says in Allow which methods there are.
     Must "9110/15.5.6/405-has-allow" ["9110-15.5.6-01"]
         => status_has_field("POST", 405, "Allow");
@@ -84,6 +96,46 @@ async fn upgrade_elsewhere(dialer: &mut Dialer) -> Verdict {
     let answer = dialer.dial(request).await?;
     let reply = answer.reply();
     Err(Finding::Observed(format!("the answer is {reply}")))
+}
+
+/// `HTTP2-Settings` without any setting, as an old client of HTTP/2 sends it.
+fn naming(request: Request, protocols: &str) -> Request {
+    request
+        .set("Upgrade", protocols)
+        .set("Connection", "Upgrade, HTTP2-Settings")
+        .add("HTTP2-Settings", "AAMAAABkAAQAAP__")
+}
+
+async fn switches_to_websocket_or_nothing(
+    dialer: &mut Dialer,
+    protocols: &str,
+) -> Verdict {
+    dialer.open().await?;
+    let request = naming(dialer.request(), protocols);
+    works_or_is_not_switched(dialer.dial(request).await?).await
+}
+
+async fn h2c_alone(dialer: &mut Dialer) -> Verdict {
+    dialer.open().await?;
+    let request = naming(dialer.request(), "h2c");
+    let answer = dialer.dial(request).await?;
+    match answer.head() {
+        // A server that speaks HTTP/2 may switch to that.
+        Ok(head) if head.fields.has_token("Upgrade", "h2c") => Ok(()),
+        _ if answer.is_switch() => Err(Finding::violation(
+            "no switch, or one to h2c",
+            answer.reply(),
+        )),
+        _ => Ok(()),
+    }
+}
+
+/// An answer as if nothing had been named is as good as a refusal.
+async fn works_or_is_not_switched(answer: Answer) -> Verdict {
+    match answer.is_switch() {
+        true => works_or_is_refused(answer).await,
+        false => Ok(()),
+    }
 }
 
 async fn continue_comes_first(dialer: &mut Dialer) -> Verdict {

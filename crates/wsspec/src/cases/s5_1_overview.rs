@@ -18,6 +18,10 @@ cases! { Peer:
     /// An empty frame that is not masked fails the connection.
     Must "6455/5.1/client-frames-are-masked/empty" ["6455-5.1-01"]
         => fails_as_is([Frame::text("")]);
+    /// A frame that is not masked and spells an HTTP request fails the
+    /// connection, and nobody answers the request.
+    Must "6455/5.1/client-frames-are-masked/http-request" ["6455-5.1-01"]
+        => fails_as_is([Frame::text("GET / HTTP/1.1\r\nHost: a\r\n\r\n")]);
     /// A Ping that is not masked fails the connection.
     Must "6455/5.1/client-frames-are-masked/ping" ["6455-5.1-01"]
         => fails_as_is([Frame::ping("plain")]);

@@ -11,6 +11,10 @@ use crate::peer::{Cut, Peer};
 use crate::verdict::{Finding, Verdict};
 
 cases! { Peer:
+    /// When the server has sent its Close and the client has answered it, or
+    /// sent its own at the same time, no second one comes.
+    Should "6455/5.5.1/closes-may-cross" ["6455-5.5.1-03", "6455-5.5.1-09", "6455-7.1.2-02"]
+        => closes_cross;
     /// Nothing behind a reserved opcode is processed.
     Must "6455/7.1.7/nothing-counts-after-failing/reserved-opcode" ["6455-7.1.7-01", "6455-7.1.7-05", "6455-10.7-01"]
         => nothing_counts_after(Frame::new(RESERVED_CONTROL, ""));
@@ -133,4 +137,12 @@ async fn tell_the_end(peer: &mut Peer) -> Verdict {
         Some(close) => format!("{close}, then {end}"),
         None => format!("{end} without a CLOSE"),
     }))
+}
+
+/// The Close is in the same segment as what fails the connection: the server
+/// may never read it.
+async fn closes_cross(peer: &mut Peer) -> Verdict {
+    let frames = [Frame::new(RESERVED_CONTROL, ""), close(1000, b"")];
+    peer.send_cut(Cut::Together, frames).await?;
+    until_failed(peer, &[]).await.map(drop)
 }

@@ -193,14 +193,17 @@ impl Peer {
         }
     }
 
-    /// What another thing than the echo means: 1009 says that the server has
-    /// a limit that it does not declare.
+    /// What another thing than the echo means: 1009, or 1008 where it counts
+    /// the fragments, says that the server has a limit that it does not
+    /// declare.
     fn no_echo(&self, volume: Volume, got: &impl ToString) -> Finding {
         let got = got.to_string();
-        if self.last_code() == Some(StatusCode::MESSAGE_TOO_BIG) {
+        let code = self.last_code();
+        if code == Some(StatusCode::MESSAGE_TOO_BIG)
+            || code == Some(StatusCode::POLICY_VIOLATION)
+        {
             return Finding::Unsupported(format!(
-                "the server's limit is under {} octets: {got}",
-                volume.length
+                "the server has a limit under that: {got}"
             ));
         }
         Finding::violation(volume, got)

@@ -4,17 +4,22 @@
 //! that it has to protect itself (RFC 6455 §10.4) and to judge what comes
 //! (§10.7). What counts is that an answer comes, that it fits, and that other
 //! connections are still served. Volumes are bounded: no case sends more than
-//! 16 MiB, and stops when the server has had enough.
+//! 64 MiB or opens more than 200 connections, and each stops when the server
+//! has had enough.
 
 use crate::dialer::Dialer;
 use crate::peer::{Incoming, Peer};
 use crate::record::End;
 use crate::verdict::{Finding, Verdict};
 
+pub(super) mod access;
+pub(super) mod connections;
 pub(super) mod control;
 pub(super) mod fragments;
 pub(super) mod handshake;
 pub(super) mod length;
+pub(super) mod process;
+pub(super) mod slow;
 pub(super) mod text;
 
 /// Holds if a connection of its own is served.

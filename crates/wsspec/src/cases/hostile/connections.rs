@@ -1,0 +1,115 @@
+//! Connections that end at the worst moment, or stand beside each other.
+
+use rfc6455::Frame;
+
+use super::others_are_served;
+use crate::case::{cases, family};
+use crate::dialer::Dialer;
+use crate::peer::{Cut, Incoming, Peer};
+use crate::verdict::{Finding, Verdict};
+
+family! { RESET, Dialer:
+    /// Twenty clients that vanish with RST, each at the same moment, harm
+    /// nobody else.
+    Guidance "hostile/connections/reset/" ["6455-7.1.4-01"]
+        => reset;
+
+    "before-the-request" (When::BeforeTheRequest);
+    "inside-the-request" (When::InsideTheRequest);
+    "behind-the-request" (When::BehindTheRequest);
+    "open" (When::Open);
+    "inside-a-frame" (When::InsideAFrame);
+    "inside-a-message" (When::InsideAMessage);
+    "inside-an-echo" (When::InsideAnEcho);
+    "behind-the-close" (When::BehindTheClose);
+}
+
+cases! { Dialer:
+    /// What is sent over one connection never comes back over another, and
+    /// each keeps its order, however the two are cut and mixed.
+    Guidance "hostile/connections/no-cross-talk" ["6455-5.4-09"]
+        => no_cross_talk;
+}
+
+/// The moment at which a client vanishes.
+#[derive(Clone, Copy)]
+enum When {
+    BeforeTheRequest,
+    InsideTheRequest,
+    BehindTheRequest,
+    Open,
+    InsideAFrame,
+    InsideAMessage,
+    InsideAnEcho,
+    BehindTheClose,
+}
+
+async fn reset(dialer: &mut Dialer, when: When) -> Verdict {
+    dialer.open().await?;
+    for _ in 0..20 {
+        vanish(dialer, when).await?;
+    }
+    others_are_served(dialer).await
+}
+
+async fn vanish(dialer: &mut Dialer, when: When) -> Verdict {
+    let head = dialer.request().head();
+    let sent = match when {
+        When::BeforeTheRequest => &[],
+        When::InsideTheRequest => &head[..head.len() / 2],
+        When::BehindTheRequest => &head[..],
+        _ => return vanish_open(dialer.open().await?, when).await,
+    };
+    let mut unopened = dialer.connect().await?;
+    if !sent.is_empty() {
+        unopened.send(sent).await?;
+    }
+    unopened.reset();
+    Ok(())
+}
+
+async fn vanish_open(mut peer: Peer, when: When) -> Verdict {
+    match when {
+        When::InsideAFrame => peer.send_octets(b"\x81\x85\0\0\0\0hel").await?,
+        When::InsideAMessage => {
+            peer.send(Frame::text("begun").unfinished())
+                .await?;
+        }
+        When::InsideAnEcho => {
+            peer.pour(&Frame::binary(vec![b'e'; 60_000]), 4)
+                .await;
+        }
+        When::BehindTheClose => {
+            peer.send(Frame::close_without_code()).await?;
+        }
+        _ => {}
+    }
+    peer.reset();
+    Ok(())
+}
+
+async fn no_cross_talk(dialer: &mut Dialer) -> Verdict {
+    const MESSAGES: usize = 500;
+    let mut one = dialer.open().await?;
+    let mut other = dialer.open().await?;
+    let text = |name: &str, n: usize| Frame::text(format!("{name} {n}"));
+    for n in (0..MESSAGES).step_by(10) {
+        let batch = |name| (n..n + 10).map(move |n| text(name, n));
+        // Never cut at the same place twice.
+        one.send_cut(Cut::Octets(3 + n % 29), batch("one"))
+            .await?;
+        other
+            .send_cut(Cut::Octets(3 + n % 31), batch("other"))
+            .await?;
+        for n in n..n + 10 {
+            for (name, peer) in [("other", &mut other), ("one", &mut one)] {
+                let expected = Incoming::from(text(name, n));
+                let got = peer.next().await?;
+                if got != expected {
+                    return Err(Finding::violation(expected, got));
+                }
+            }
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,149 @@
+//! Clients that are slow, or silent, or half there. The deadlines are the
+//! server's own: it declares them.
+
+use std::time::Duration;
+
+use rfc6455::{Frame, Opcode};
+
+use super::others_are_served;
+use crate::case::cases as table;
+use crate::dialer::{Dialer, Reply};
+use crate::peer::{Incoming, Peer};
+use crate::verdict::{Finding, Verdict};
+
+mod handshake {
+    use super::*;
+
+    table! { Dialer:
+        /// A client that connects and says nothing is not waited for longer
+        /// than the declared deadline.
+        Guidance "hostile/slow/no-request" ["6455-10.7-01"]
+            => no_request;
+        /// A client that sends its request octet by octet, and never is silent,
+        /// is not waited for longer than the declared deadline.
+        Guidance "hostile/slow/request-without-end" ["6455-10.7-01"]
+            => request_without_end;
+        /// Two hundred clients that stop in the middle of their requests keep
+        /// nobody else from being served.
+        Guidance "hostile/slow/many-half-requests" ["6455-10.7-01"]
+            => many_half_requests;
+    }
+}
+
+mod open {
+    use super::*;
+
+    table! { Peer:
+        /// A client that answers none of three Pings is dropped.
+        Guidance "hostile/slow/pings-unanswered" ["6455-5.5.2-03"]
+            => pings_unanswered;
+        /// A client that does not answer the server's Close does not keep the
+        /// connection open for longer than the declared deadline.
+        Guidance "hostile/slow/close-unanswered" ["6455-7.1.2-03", "6455-7.1.1-01"]
+            seen "CVE-2024-23672 (Tomcat)"
+            => close_unanswered;
+    }
+}
+
+pub(in crate::cases) use handshake::CASES as HANDSHAKE;
+pub(in crate::cases) use open::CASES as OPEN;
+
+fn undeclared(key: &str) -> Finding {
+    Finding::Unsupported(format!("the server declares no {key}"))
+}
+
+fn handshake_deadline(dialer: &Dialer) -> Result<Duration, Finding> {
+    let deadline = dialer.endpoint().declared.handshake_deadline;
+    deadline.ok_or_else(|| undeclared("handshake-deadline"))
+}
+
+/// Holds if the server has given up, with an answer or without.
+fn has_given_up(reply: &Reply) -> Verdict {
+    match reply {
+        Reply::End(_) => Ok(()),
+        Reply::Head(head) if (300..600).contains(&head.status) => Ok(()),
+        other => Err(Finding::violation(
+            "the end of the connection, or an HTTP error status",
+            other,
+        )),
+    }
+}
+
+async fn no_request(dialer: &mut Dialer) -> Verdict {
+    let deadline = handshake_deadline(dialer)?;
+    let patience = dialer.endpoint().patience;
+    let mut unopened = dialer.connect().await?;
+    has_given_up(&unopened.acts_within(deadline + patience).await)
+}
+
+async fn request_without_end(dialer: &mut Dialer) -> Verdict {
+    let deadline = handshake_deadline(dialer)?;
+    let until = deadline + dialer.endpoint().patience;
+    let head = dialer.request().head();
+    let mut unopened = dialer.connect().await?;
+    unopened.send(&head[..head.len() - 2]).await?;
+    // More field than there is time for.
+    let each = (deadline / 20).max(Duration::from_millis(5));
+    let begun = tokio::time::Instant::now();
+    while begun.elapsed() < until {
+        let octet = if begun.elapsed() < each { b"X-Slow: " } else { &b"x"[..] };
+        unopened.send(octet).await?;
+        match unopened.acts_within(each).await {
+            Reply::Silence(_) => {}
+            reply => return has_given_up(&reply),
+        }
+    }
+    Err(Finding::violation(
+        format_args!("the end of the connection within {deadline:?}"),
+        "the server still reads",
+    ))
+}
+
+async fn many_half_requests(dialer: &mut Dialer) -> Verdict {
+    dialer.open().await?;
+    let head = dialer.request().head();
+    let mut half = Vec::new();
+    for _ in 0..200 {
+        let mut unopened = dialer.connect().await?;
+        unopened.send(&head[..head.len() / 2]).await?;
+        half.push(unopened);
+    }
+    others_are_served(dialer).await
+}
+
+async fn pings_unanswered(peer: &mut Peer) -> Verdict {
+    let interval = peer.declared().ping_interval;
+    let interval = interval.ok_or_else(|| undeclared("ping-interval"))?;
+    peer.falls_silent();
+    match peer.next_within(interval * 4).await? {
+        Incoming::End(_) => Ok(()),
+        Incoming::Close(_) => match peer.next_within(interval).await? {
+            Incoming::End(_) => Ok(()),
+            got => Err(Finding::violation("the end behind the CLOSE", got)),
+        },
+        got => Err(Finding::violation("the end of the connection", got)),
+    }
+}
+
+async fn close_unanswered(peer: &mut Peer) -> Verdict {
+    let deadline = peer.declared().close_deadline;
+    let deadline = deadline.ok_or_else(|| undeclared("close-deadline"))?;
+    peer.falls_silent();
+    // A reserved opcode, so that the server is the one that closes.
+    let reserved = Opcode::new(0xB).unwrap_or(Opcode::PING);
+    peer.send(Frame::new(reserved, "")).await?;
+    loop {
+        match peer.next_within(deadline).await? {
+            Incoming::End(_) => return Ok(()),
+            Incoming::Close(_) => {}
+            got => {
+                return Err(Finding::violation(
+                    format_args!(
+                        "the end of the connection within {deadline:?}"
+                    ),
+                    got,
+                ));
+            }
+        }
+    }
+}

@@ -1,0 +1,209 @@
+//! The server of a run: started once for all cases that only need its wire,
+//! and once more for each case that measures it.
+
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use crate::endpoint::Url;
+use crate::target::{Running, TargetError};
+
+/// How to start a server, as often as one likes.
+///
+/// It is told by the environment variable `LISTEN` to take a port of the
+/// system's choice, and says in a line where that is; or it always listens at
+/// the same address.
+#[derive(Clone, Debug)]
+pub struct Launcher {
+    words: Vec<String>,
+    /// For messages; a user wrote this, and not `sh -c`.
+    shown: Vec<String>,
+    folder: PathBuf,
+    at: Option<Url>,
+}
+
+impl Launcher {
+    /// Starts a program with arguments.
+    #[must_use]
+    pub fn new(words: &[String]) -> Self {
+        Self {
+            words: words.to_vec(),
+            shown: words.to_vec(),
+            folder: PathBuf::new(),
+            at: None,
+        }
+    }
+
+    /// Starts a command of the shell.
+    #[must_use]
+    pub fn shell(command: &str) -> Self {
+        let shell = match cfg!(windows) {
+            true => ["cmd", "/C", command],
+            false => ["sh", "-c", command],
+        };
+        Self {
+            shown: vec![command.to_owned()],
+            ..Self::new(&shell.map(str::to_owned))
+        }
+    }
+
+    /// Runs it in this folder.
+    #[must_use]
+    pub fn in_folder(self, folder: impl Into<PathBuf>) -> Self {
+        Self {
+            folder: folder.into(),
+            ..self
+        }
+    }
+
+    /// It listens at this address and does not say so.
+    #[must_use]
+    pub fn at(self, url: Url) -> Self {
+        Self {
+            at: Some(url),
+            ..self
+        }
+    }
+
+    /// Starts it and waits until it is ready.
+    ///
+    /// # Errors
+    ///
+    /// A server that can't be started, or ends, or is not ready in time.
+    pub fn start(&self) -> Result<Running, TargetError> {
+        let (program, arguments) =
+            self.words.split_first().map_or_else(
+                || (String::new(), &[][..]),
+                |(program, rest)| (program.clone(), rest),
+            );
+        let mut command = Command::new(program);
+        command.args(arguments).stdin(Stdio::null());
+        if !self.folder.as_os_str().is_empty() {
+            command.current_dir(&self.folder);
+        }
+        match &self.at {
+            Some(url) => Running::start_at(&mut command, &self.shown, url),
+            None => {
+                command.env("LISTEN", "127.0.0.1:0");
+                Running::start(&mut command, &self.shown)
+            }
+        }
+    }
+}
+
+/// The server of a run.
+#[derive(Debug)]
+pub struct Host {
+    launcher: Launcher,
+    /// The one for the cases that only need its wire.
+    shared: Mutex<Option<Running>>,
+    url: Url,
+    /// Whether only one can run at a time, as all want the same port.
+    exclusive: AtomicBool,
+    turn: Arc<tokio::sync::Mutex<()>>,
+}
+
+/// A server that runs for one case.
+#[derive(Debug)]
+pub(crate) struct Own {
+    pub(crate) running: Running,
+    _turn: Option<tokio::sync::OwnedMutexGuard<()>>,
+}
+
+impl Host {
+    /// Starts the server for the cases that only need its wire.
+    ///
+    /// # Errors
+    ///
+    /// As [`Launcher::start`].
+    pub fn start(launcher: Launcher) -> Result<Self, TargetError> {
+        let running = launcher.start()?;
+        Ok(Self {
+            exclusive: AtomicBool::new(launcher.at.is_some()),
+            url: running.url.clone(),
+            launcher,
+            shared: Mutex::new(Some(running)),
+            turn: Arc::default(),
+        })
+    }
+
+    /// Where it listens.
+    #[must_use]
+    pub fn url(&self) -> &Url {
+        &self.url
+    }
+
+    /// Ends the server, with all that it has started.
+    pub fn end(&self) {
+        drop(self.take_shared());
+    }
+
+    /// Starts the server again if it had to make room.
+    pub(crate) async fn ensure(self: &Arc<Self>) -> Result<(), TargetError> {
+        let host = Arc::clone(self);
+        blocking(move || {
+            let mut shared = host
+                .shared
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner);
+            if shared.is_none() {
+                *shared = Some(host.launcher.start()?);
+            }
+            Ok(())
+        })
+        .await
+    }
+
+    /// Starts one more server. Where only one can run at a time the shared
+    /// one ends, and the cases take turns.
+    pub(crate) async fn start_own(
+        self: &Arc<Self>,
+    ) -> Result<Own, TargetError> {
+        if !self.exclusive.load(Ordering::Relaxed)
+            && let Ok(running) = self.launch().await
+        {
+            let turn = None;
+            return Ok(Own { running, _turn: turn });
+        }
+        self.exclusive.store(true, Ordering::Relaxed);
+        let turn = Arc::clone(&self.turn).lock_owned().await;
+        let host = Arc::clone(self);
+        blocking(move || drop(host.take_shared())).await;
+        let running = self.launch().await?;
+        Ok(Own {
+            running,
+            _turn: Some(turn),
+        })
+    }
+
+    async fn launch(&self) -> Result<Running, TargetError> {
+        let launcher = self.launcher.clone();
+        blocking(move || launcher.start()).await
+    }
+
+    fn take_shared(&self) -> Option<Running> {
+        self.shared
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take()
+    }
+}
+
+impl Own {
+    /// Ends the server, with all that it has started.
+    pub(crate) async fn end(self) {
+        blocking(move || drop(self)).await;
+    }
+}
+
+/// Lets something that blocks run where it holds no case up.
+async fn blocking<T: Send + 'static>(
+    what: impl FnOnce() -> T + Send + 'static,
+) -> T {
+    match tokio::task::spawn_blocking(what).await {
+        Ok(done) => done,
+        // It is never cancelled, so it has panicked.
+        Err(error) => std::panic::resume_unwind(error.into_panic()),
+    }
+}

@@ -1,0 +1,358 @@
+//! A server process of a case's own, so that what the case sees in it is the
+//! case's doing: memory, processor time, descriptors, its end.
+//!
+//! Measured on Linux, where `/proc` tells; elsewhere these cases are
+//! `unsupported`.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::dialer::Dialer;
+use crate::endpoint::{Declared, Endpoint};
+use crate::host::Own;
+use crate::peer::Peer;
+use crate::verdict::{Finding, Verdict};
+use crate::wire::Setting;
+
+/// How long to wait between two looks at a process.
+const BETWEEN_LOOKS: Duration = Duration::from_millis(20);
+
+/// A server that runs for one case, and can be measured.
+#[derive(Debug)]
+pub struct Measured {
+    own: Own,
+    dialer: Dialer,
+}
+
+impl Measured {
+    /// Starts the server, and has a text echoed: what is set up once is not
+    /// to be measured.
+    ///
+    /// # Errors
+    ///
+    /// [`Finding::Unsupported`] where nobody knows how to start one or where
+    /// nothing can be measured, [`Finding::Blocked`] if it does not start.
+    pub(crate) async fn start(
+        setting: Setting,
+        seed: u64,
+    ) -> Result<Self, Finding> {
+        let Some(host) = &setting.endpoint.host else {
+            return Err(Finding::Unsupported(
+                "wsspec has not started the server; `wsspec run` does"
+                    .to_owned(),
+            ));
+        };
+        if !cfg!(target_os = "linux") {
+            return Err(Finding::Unsupported(
+                "processes are measured on Linux alone".to_owned(),
+            ));
+        }
+        let own = host.start_own().await.map_err(|error| {
+            Finding::Blocked(format!("no server of its own: {error}"))
+        })?;
+        let shared = &setting.endpoint;
+        let url = own.running.url.clone();
+        let mut endpoint = Endpoint::new(url, shared.patience);
+        endpoint.declared = shared.declared.clone();
+        let setting = Setting {
+            endpoint: Arc::new(endpoint),
+            ..setting
+        };
+        let dialer = Dialer::new(setting, seed);
+        let mut measured = Self { own, dialer };
+        let mut peer = measured.dialer.open().await?;
+        peer.is_aside();
+        match peer.expect_nothing().await {
+            Ok(()) => Ok(measured),
+            Err(finding) => Err(Finding::Blocked(format!(
+                "a text is not echoed: {}",
+                finding.got()
+            ))),
+        }
+    }
+
+    pub(crate) async fn end(self) {
+        self.own.end().await;
+    }
+
+    /// Opens connections to it.
+    pub fn dialer(&mut self) -> &mut Dialer {
+        &mut self.dialer
+    }
+
+    /// What the server declares.
+    #[must_use]
+    pub fn declared(&self) -> &Declared {
+        &self.dialer.endpoint().declared
+    }
+
+    /// How long silence lasts before it counts.
+    #[must_use]
+    pub fn patience(&self) -> Duration {
+        self.dialer.endpoint().patience
+    }
+
+    /// An open connection.
+    ///
+    /// # Errors
+    ///
+    /// [`Finding::Blocked`] if the server does not switch.
+    pub async fn open(&mut self) -> Result<Peer, Finding> {
+        self.dialer.open().await
+    }
+
+    /// So many open connections.
+    ///
+    /// # Errors
+    ///
+    /// As [`open`](Self::open).
+    pub async fn open_many(
+        &mut self,
+        count: usize,
+    ) -> Result<Vec<Peer>, Finding> {
+        let mut peers = Vec::with_capacity(count);
+        for _ in 0..count {
+            let peer = self.dialer.open().await?;
+            // The first stands for all.
+            if !peers.is_empty() {
+                peer.is_aside();
+            }
+            peers.push(peer);
+        }
+        Ok(peers)
+    }
+
+    /// Holds if other connections are served; then the server has also had
+    /// its turns with what was sent before.
+    ///
+    /// # Errors
+    ///
+    /// A server that serves nobody.
+    pub async fn serves(&mut self) -> Verdict {
+        for _ in 0..3 {
+            let mut peer = self.dialer.open().await?;
+            peer.is_aside();
+            peer.expect_nothing().await?;
+        }
+        Ok(())
+    }
+
+    /// Begins to measure memory.
+    ///
+    /// # Errors
+    ///
+    /// A process that can't be measured.
+    pub fn memory(&self) -> Result<Memory, Finding> {
+        let group = self.group()?;
+        group.forget_peak()?;
+        Ok(Memory {
+            before: group.peak()?,
+            group,
+        })
+    }
+
+    /// The processor time that the server has taken so far.
+    ///
+    /// # Errors
+    ///
+    /// A process that can't be measured.
+    pub fn processor_time(&self) -> Result<Duration, Finding> {
+        self.group()?.processor_time()
+    }
+
+    /// How many descriptors it has open.
+    ///
+    /// # Errors
+    ///
+    /// A process that can't be measured.
+    pub fn descriptors(&self) -> Result<usize, Finding> {
+        self.group()?.descriptors()
+    }
+
+    /// Waits until no more descriptors are open than these; how many there
+    /// are when the patience is over.
+    ///
+    /// # Errors
+    ///
+    /// A process that can't be measured.
+    pub async fn descriptors_back_to(
+        &mut self,
+        count: usize,
+    ) -> Result<usize, Finding> {
+        let deadline = tokio::time::Instant::now() + 2 * self.patience();
+        loop {
+            let now = self.descriptors()?;
+            if now <= count || tokio::time::Instant::now() > deadline {
+                return Ok(now);
+            }
+            tokio::time::sleep(BETWEEN_LOOKS).await;
+        }
+    }
+
+    /// Asks the server to end, as a service manager does: SIGTERM.
+    pub fn terminate(&mut self) {
+        #[cfg(unix)]
+        self.own
+            .running
+            .signal(rustix::process::Signal::TERM);
+    }
+
+    /// Whether the server's process ends within this time.
+    pub async fn ends_within(&mut self, deadline: Duration) -> bool {
+        let deadline = tokio::time::Instant::now() + deadline;
+        while self.own.running.wait(Duration::ZERO).is_none() {
+            if tokio::time::Instant::now() > deadline {
+                return false;
+            }
+            tokio::time::sleep(BETWEEN_LOOKS).await;
+        }
+        true
+    }
+
+    fn group(&self) -> Result<Group, Finding> {
+        Group::of(self.own.running.pid)
+    }
+}
+
+/// The memory of a server since a moment.
+#[derive(Debug)]
+pub struct Memory {
+    group: Group,
+    before: u64,
+}
+
+impl Memory {
+    /// By how many octets the resident memory has grown at most.
+    ///
+    /// # Errors
+    ///
+    /// A process that can't be measured.
+    pub fn growth(&self) -> Result<u64, Finding> {
+        Ok(self.group.peak()?.saturating_sub(self.before))
+    }
+
+    /// Holds if it has never grown by more than this.
+    ///
+    /// # Errors
+    ///
+    /// By how much it has, if that is more.
+    pub fn is_within(&self, octets: u64, what: &str) -> Verdict {
+        let growth = self.growth()?;
+        if growth <= octets {
+            return Ok(());
+        }
+        Err(Finding::violation(
+            format_args!("at most {} MiB more memory {what}", mib(octets)),
+            format_args!("{} MiB more", mib(growth)),
+        ))
+    }
+}
+
+fn mib(octets: u64) -> u64 {
+    octets.div_ceil(1 << 20)
+}
+
+/// A server's processes: it may be a shell that has started it, or have
+/// children.
+#[derive(Debug)]
+struct Group(#[cfg(target_os = "linux")] Vec<procfs::process::Process>);
+
+#[cfg(target_os = "linux")]
+impl Group {
+    fn of(leader: u32) -> Result<Self, Finding> {
+        let leader = i32::try_from(leader).unwrap_or_default();
+        let all = procfs::process::all_processes().map_err(unmeasured)?;
+        let members: Vec<_> = all
+            .flatten()
+            .filter(|process| {
+                process
+                    .stat()
+                    .is_ok_and(|stat| stat.pgrp == leader)
+            })
+            .collect();
+        match members.is_empty() {
+            true => Err(Finding::violation(
+                "the server's process to live on",
+                "it has ended",
+            )),
+            false => Ok(Self(members)),
+        }
+    }
+
+    fn forget_peak(&self) -> Result<(), Finding> {
+        for process in &self.0 {
+            process
+                .clear_refs(procfs::process::ClearRefs::PeakRSS)
+                .map_err(unmeasured)?;
+        }
+        Ok(())
+    }
+
+    fn peak(&self) -> Result<u64, Finding> {
+        let mut sum = 0;
+        for process in &self.0 {
+            // One that has ended meanwhile has none.
+            let status = process.status().ok();
+            sum += status.and_then(|it| it.vmhwm).unwrap_or(0) * 1024;
+        }
+        match sum {
+            0 => Err(Finding::violation(
+                "the server's process to live on",
+                "it has ended",
+            )),
+            sum => Ok(sum),
+        }
+    }
+
+    fn processor_time(&self) -> Result<Duration, Finding> {
+        let mut ticks = 0;
+        for process in &self.0 {
+            let stat = process.stat().map_err(unmeasured)?;
+            ticks += stat.utime + stat.stime;
+        }
+        let millis = ticks * 1000 / procfs::ticks_per_second();
+        Ok(Duration::from_millis(millis))
+    }
+
+    fn descriptors(&self) -> Result<usize, Finding> {
+        let counts = self.0.iter().map(|it| it.fd_count());
+        let counts: Result<Vec<_>, _> = counts.collect();
+        Ok(counts.map_err(unmeasured)?.iter().sum())
+    }
+}
+
+#[cfg(target_os = "linux")]
+#[expect(clippy::needless_pass_by_value, reason = "it is mapped over")]
+fn unmeasured(error: procfs::ProcError) -> Finding {
+    Finding::Blocked(format!("the process can't be measured: {error}"))
+}
+
+#[cfg(not(target_os = "linux"))]
+impl Group {
+    fn of(_leader: u32) -> Result<Self, Finding> {
+        Ok(Self())
+    }
+
+    fn forget_peak(&self) -> Result<(), Finding> {
+        elsewhere()
+    }
+
+    fn peak(&self) -> Result<u64, Finding> {
+        elsewhere()
+    }
+
+    fn processor_time(&self) -> Result<Duration, Finding> {
+        elsewhere()
+    }
+
+    fn descriptors(&self) -> Result<usize, Finding> {
+        elsewhere()
+    }
+}
+
+#[cfg(not(target_os = "linux"))]
+fn elsewhere<T>() -> Result<T, Finding> {
+    Err(Finding::Unsupported(
+        "processes are measured on Linux alone".to_owned(),
+    ))
+}
