@@ -54,7 +54,10 @@ fn targets<'a>(
     servers: &'a [Server],
     wanted: &[String],
 ) -> Vec<(&'a Server, &'a str, &'a Variant)> {
-    let all: Vec<_> = servers.iter().flat_map(Server::variants).collect();
+    let all: Vec<_> = servers
+        .iter()
+        .flat_map(Server::variants)
+        .collect();
     for name in wanted {
         if !all.iter().any(|(_, has, _)| has == name) {
             let names: Vec<_> = all.iter().map(|(_, name, _)| *name).collect();

@@ -277,17 +277,24 @@ fn behavior_close(
 /// Autobahn does not look at the octets.
 fn echoed_in_length(record: &Record) -> bool {
     let mut sent = None;
-    record.events().iter().any(|event| match &event.what {
-        What::SentMessages(messages) => {
-            sent = Some(*messages);
-            false
-        }
-        What::ReceivedMessages(messages) => sent.is_some_and(|sent| {
-            // The server may cut them as it likes.
-            *messages == Messages { frames: messages.frames, ..sent }
-        }),
-        _ => false,
-    })
+    record
+        .events()
+        .iter()
+        .any(|event| match &event.what {
+            What::SentMessages(messages) => {
+                sent = Some(*messages);
+                false
+            }
+            What::ReceivedMessages(messages) => sent.is_some_and(|sent| {
+                // The server may cut them as it likes.
+                *messages
+                    == Messages {
+                        frames: messages.frames,
+                        ..sent
+                    }
+            }),
+            _ => false,
+        })
 }
 
 /// Whether the closing handshake must be completed, and with which codes.

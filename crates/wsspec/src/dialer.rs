@@ -401,9 +401,11 @@ impl Dialer {
         .map(|(name, value)| Line::Field(name.to_owned(), value.into()))
         .into();
         let declared = self.setting.endpoint.declared.fields();
-        request.lines.extend(declared.map(|(name, value)| {
-            Line::Field(name.to_owned(), value.into())
-        }));
+        request.lines.extend(
+            declared.map(|(name, value)| {
+                Line::Field(name.to_owned(), value.into())
+            }),
+        );
         self.open_with(request).await
     }
 

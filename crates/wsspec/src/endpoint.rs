@@ -7,9 +7,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
+use crate::host::Host;
 use rfc6455::handshake::{self, ResponseHead};
 use rfc6455::{Decoder, Frame, MaskingKey};
-use crate::host::Host;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
@@ -124,7 +124,9 @@ pub struct Declared {
 
 impl Declared {
     /// The fields that every right opening handshake has for this server.
-    pub(crate) fn fields(&self) -> impl Iterator<Item = (&'static str, String)> {
+    pub(crate) fn fields(
+        &self,
+    ) -> impl Iterator<Item = (&'static str, String)> {
         let origin = self.origin.clone();
         let bearer = self.bearer.as_ref();
         let bearer = bearer.map(|token| format!("Bearer {token}"));
@@ -158,6 +160,11 @@ pub(crate) async fn with_witness<T>(
 fn proves_nothing() {
     // Outside of a case nobody wants to know.
     _ = UNSERVED.try_with(|unserved| unserved.set(true));
+}
+
+/// Notes that the case is about being served: then it counts that nobody was.
+pub(crate) fn being_served_counts() {
+    _ = UNSERVED.try_with(|unserved| unserved.set(false));
 }
 
 /// What a server has been sent and has to work through.

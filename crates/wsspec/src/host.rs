@@ -72,11 +72,10 @@ impl Launcher {
     ///
     /// A server that can't be started, or ends, or is not ready in time.
     pub fn start(&self) -> Result<Running, TargetError> {
-        let (program, arguments) =
-            self.words.split_first().map_or_else(
-                || (String::new(), &[][..]),
-                |(program, rest)| (program.clone(), rest),
-            );
+        let (program, arguments) = self.words.split_first().map_or_else(
+            || (String::new(), &[][..]),
+            |(program, rest)| (program.clone(), rest),
+        );
         let mut command = Command::new(program);
         command.args(arguments).stdin(Stdio::null());
         if !self.folder.as_os_str().is_empty() {
@@ -164,7 +163,10 @@ impl Host {
             && let Ok(running) = self.launch().await
         {
             let turn = None;
-            return Ok(Own { running, _turn: turn });
+            return Ok(Own {
+                running,
+                _turn: turn,
+            });
         }
         self.exclusive.store(true, Ordering::Relaxed);
         let turn = Arc::clone(&self.turn).lock_owned().await;

@@ -7,10 +7,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use rfc6455::Frame;
+
 use crate::dialer::Dialer;
 use crate::endpoint::{Declared, Endpoint};
 use crate::host::Own;
-use crate::peer::Peer;
+use crate::peer::{Incoming, Peer};
 use crate::verdict::{Finding, Verdict};
 use crate::wire::Setting;
 
@@ -25,7 +27,7 @@ pub struct Measured {
 }
 
 impl Measured {
-    /// Starts the server, and has a text echoed: what is set up once is not
+    /// Starts the server, and has a text echoed and a Close answered: what is set up once is not
     /// to be measured.
     ///
     /// # Errors
@@ -62,12 +64,21 @@ impl Measured {
         let mut measured = Self { own, dialer };
         let mut peer = measured.dialer.open().await?;
         peer.is_aside();
-        match peer.expect_nothing().await {
+        let tried = async {
+            peer.expect_nothing().await?;
+            peer.send(Frame::close_without_code()).await?;
+            while !matches!(peer.next().await?, Incoming::End(_)) {}
+            Ok(())
+        };
+        match tried.await {
             Ok(()) => Ok(measured),
-            Err(finding) => Err(Finding::Blocked(format!(
-                "a text is not echoed: {}",
-                finding.got()
-            ))),
+            Err(finding @ Finding::Violation { .. }) => {
+                Err(Finding::Blocked(format!(
+                    "no text is echoed and no Close answered: {}",
+                    finding.got()
+                )))
+            }
+            Err(finding) => Err(finding),
         }
     }
 

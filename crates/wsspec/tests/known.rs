@@ -5,12 +5,12 @@ mod reference;
 
 use std::time::Duration;
 
-use reference::{Defect, Reference};
+use reference::{Defect, Kind, Reference};
 use wsspec::report::{Explained, is_violation};
 use wsspec::{Endpoint, Judged, KnownViolation, Outcome, Runner, cases, known};
 
 async fn judge(defect: Defect, pattern: &str) -> Vec<Judged> {
-    let reference = Reference::start(Some(defect)).await;
+    let reference = Reference::start_as(Kind::Plain, Some(defect)).await;
     let url = reference.url().parse().expect("a URL");
     let endpoint = Endpoint::new(url, Duration::from_millis(150));
     let selected = cases::all().filter(|it| known::matches(pattern, it.id));
@@ -113,7 +113,7 @@ non-strict 6455/7.1.7/close-frame-before-failing/interleaved
 
 #[tokio::test]
 async fn a_run_of_nothing_finds_nothing() {
-    let reference = Reference::start(None).await;
+    let reference = Reference::start_as(Kind::Plain, None).await;
     let url = reference.url().parse().expect("a URL");
     let endpoint = Endpoint::new(url, Duration::from_millis(150));
     let runner = Runner::new(endpoint, 0);

@@ -7,14 +7,15 @@ mod reference;
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use reference::{Defect, Reference};
+use reference::{Defect, Kind, Reference};
 use serde_json::Value;
 use wsspec::results::{Results, junit, markdown};
 use wsspec::{Endpoint, Judged, Runner, cases};
 
 /// A few cases of every outcome that a plain run has.
 async fn judged() -> Vec<Judged> {
-    let reference = Reference::start(Some(Defect::PongEmpty)).await;
+    let reference =
+        Reference::start_as(Kind::Plain, Some(Defect::PongEmpty)).await;
     let url = reference.url().parse().expect("a URL");
     let endpoint = Endpoint::new(url, Duration::from_millis(250));
     let some = cases::all().filter(|case| {

@@ -12,14 +12,14 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use reference::{Defect, Reference};
+use reference::{Defect, Kind, Reference};
 use tokio::sync::Semaphore;
 use wsspec::{Endpoint, Runner, cases};
 
 type Words = BTreeMap<&'static str, (String, String)>;
 
 async fn words(defect: Option<Defect>) -> Words {
-    let reference = Reference::start(defect).await;
+    let reference = Reference::start_as(Kind::Large, defect).await;
     let url = reference.url().parse().expect("a URL");
     // Not with Autobahn's own timers, which a busy machine could outrun.
     let endpoint = Endpoint::new(url, Duration::from_millis(200));
@@ -273,7 +273,7 @@ const COUNTS: &[(Defect, usize)] = &[
 
 /// With Autobahn's own timers, as the original was.
 async fn words_with_timers(defect: Defect) -> Words {
-    let reference = Reference::start(Some(defect)).await;
+    let reference = Reference::start_as(Kind::Large, Some(defect)).await;
     let url = reference.url().parse().expect("a URL");
     let mut endpoint = Endpoint::new(url, Duration::from_secs(1));
     endpoint.autobahn_timers = true;

@@ -122,10 +122,13 @@ async fn in_segments(peer: &mut Peer, says: Says, each: usize) -> Verdict {
 }
 
 async fn thousand(peer: &mut Peer, says: Says, length: u64) -> Verdict {
-    peer.echoes_each(volume(says, length), 1000)
-        .await
+    peer.echoes_each(volume(says, length), 1000).await
 }
 
 fn volume((opcode, unit): Says, length: u64) -> Volume {
-    Volume { opcode, unit, length }
+    Volume {
+        opcode,
+        unit,
+        length,
+    }
 }

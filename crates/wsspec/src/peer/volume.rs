@@ -111,8 +111,9 @@ impl Peer {
                 self.wire
                     .write_and_read(part, &mut unread, most)
                     .await?;
-                if let Some(verdict) =
-                    self.compare(&mut echo, &tile, &mut unread).await?
+                if let Some(verdict) = self
+                    .compare(&mut echo, &tile, &mut unread)
+                    .await?
                 {
                     return self.after_volume(verdict, unread).await;
                 }
@@ -122,8 +123,9 @@ impl Peer {
             }
         }
         loop {
-            if let Some(verdict) =
-                self.compare(&mut echo, &tile, &mut unread).await?
+            if let Some(verdict) = self
+                .compare(&mut echo, &tile, &mut unread)
+                .await?
             {
                 return self.after_volume(verdict, unread).await;
             }
@@ -218,7 +220,9 @@ impl Peer {
         let declared = self.declared();
         let message = declared.max_message;
         message.is_some_and(|most| volume.length > most)
-            || declared.max_frame.is_some_and(|most| frame > most)
+            || declared
+                .max_frame
+                .is_some_and(|most| frame > most)
     }
 
     /// The code of the Close that came, if one came with a code.
@@ -262,11 +266,7 @@ impl Peer {
     /// # Errors
     ///
     /// The first thing that is no echo.
-    pub async fn echoes_each(
-        &mut self,
-        volume: Volume,
-        count: u64,
-    ) -> Verdict {
+    pub async fn echoes_each(&mut self, volume: Volume, count: u64) -> Verdict {
         self.step();
         let length = usize::try_from(volume.length).unwrap_or(usize::MAX);
         let whole = Tile::new(volume.unit).cut(0, length).to_vec();
@@ -278,7 +278,8 @@ impl Peer {
             frames: 1,
             count,
         };
-        self.wire.note(What::SentMessages(messages(count)));
+        self.wire
+            .note(What::SentMessages(messages(count)));
         self.quiet = true;
         let mut came = 0;
         let mut other = None;
@@ -291,7 +292,8 @@ impl Peer {
             }
         }
         self.quiet = false;
-        self.wire.note(What::ReceivedMessages(messages(came)));
+        self.wire
+            .note(What::ReceivedMessages(messages(came)));
         let Some(got) = other else { return Ok(()) };
         let got = format!("{got} behind {came} echoes");
         let verdict = match self.ended || self.close_received || self.waited {

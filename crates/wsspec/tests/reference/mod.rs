@@ -4,10 +4,15 @@
 //! Without a [`Defect`] every case passes on it. Each defect is a bug that
 //! real servers have or had, so the list reads as a catalogue of them.
 
+mod guard;
 mod http;
 
+use std::io;
 use std::net::SocketAddr;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 use rfc6455::handshake::{Refusal, RequestHead, accept, check_request};
 use rfc6455::utf8::Utf8;
@@ -17,11 +22,16 @@ use rfc6455::{
 };
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::oneshot;
+use tokio::sync::{oneshot, watch};
 use tokio::task::JoinSet;
+use tokio::time::{Instant, sleep, sleep_until, timeout};
+use wsspec::Declared;
 
 /// The largest message that is echoed.
-pub(crate) const MOST_OF_MESSAGE: u64 = 1 << 20;
+const MOST_OF_MESSAGE: u64 = 1 << 20;
+
+/// The largest of [`Kind::Large`].
+const LARGE: u64 = 16 << 20;
 
 /// The largest head that is read.
 const MOST_OF_HEAD: usize = 64 << 10;
@@ -258,6 +268,8 @@ defects! {
     FragmentsAreText,
     /// More than 64 fragments are too many.
     FewFragments,
+    /// More than 4,096 fragments are too many, and nothing says so.
+    FragmentsCounted,
     /// An empty fragment is an error.
     EmptyFragmentIsError,
     /// A message ends only with a fragment that carries something.
@@ -380,6 +392,99 @@ defects! {
     FailsAndStaysOpen,
     /// What comes behind a violation is still processed.
     ProcessesAfterFailing,
+
+    // Who may connect.
+    /// Origin is not looked at.
+    OriginNotChecked,
+    /// Origin only has to begin with the allowed one.
+    OriginPrefix,
+    /// Origin only has to end with the allowed host.
+    OriginSuffix,
+    /// Of Origin only the host counts.
+    OriginHostOnly,
+    /// The origin `null` is let in.
+    OriginNullAllowed,
+    /// Of several origins the first counts.
+    OriginFirstCounts,
+    /// Of several origins the last counts.
+    OriginLastCounts,
+    /// An empty origin is taken for none, and let in.
+    OriginEmptyAllowed,
+    /// A client without an origin is let in, which is a policy, and Origin is
+    /// dropped where Connection names it.
+    OriginDroppedByConnection,
+    /// A client without an origin is let in, which is a policy.
+    OriginAbsentAllowed,
+    /// Letters, a slash and a dot make no other origin, which may be.
+    OriginNormalised,
+    /// A foreign origin is refused with 400.
+    OriginRefusedWith400,
+    /// The credential is not looked at.
+    CredentialNotChecked,
+    /// A client without a credential is let in.
+    CredentialAbsentAllowed,
+    /// The credential only has to begin like the right one.
+    CredentialPrefix,
+    /// The right credential only has to begin like this one.
+    CredentialCompletes,
+    /// Any scheme will do.
+    CredentialAnyScheme,
+    /// Who has shown a credential need not do so again.
+    CredentialInherited,
+    /// A 401 lacks WWW-Authenticate.
+    NoChallenge,
+    /// A refusal says what was in the request.
+    RefusalRepeatsFields,
+    /// A Close says what text was not UTF-8.
+    CloseRepeatsText,
+
+    // Time.
+    /// A client may take for its opening handshake what time it likes.
+    HandshakeNotTimed,
+    /// Every octet gives a client more time for its opening handshake.
+    HandshakeTimerRestarts,
+    /// Unanswered Pings have no consequence.
+    PingsNotCounted,
+    /// The Close of the client is waited for, however long it takes.
+    CloseAwaited,
+
+    // Other connections.
+    /// The first connection that ends with RST ends the accepting.
+    ResetEndsServing,
+    /// There is room for a hundred unfinished requests.
+    FewUnfinishedRequests,
+    /// All connections have the same buffer for unfinished frames.
+    SharedBuffer,
+
+    // What it costs.
+    /// Room is made for what a header announces.
+    AllocatesAnnounced,
+    /// Every segment is kept in a buffer of its own.
+    KeepsSegments,
+    /// Every fragment is kept in an object of its own.
+    KeepsFragments,
+    /// An unfinished message has room for a long one.
+    UnfinishedHasRoom,
+    /// Every connection has a buffer of 1 MiB.
+    LargeBuffers,
+    /// What a client does not read waits in a queue without end.
+    QueuesWithoutEnd,
+    /// The descriptors of lost connections are kept.
+    KeepsDescriptors,
+    /// A head is read from its beginning whenever more of it has come.
+    HeadReadAgain,
+    /// An offer is read from its beginning at each of its octets.
+    OfferReadAgain,
+
+    // The end of the process.
+    /// Nobody is told that the server ends.
+    ShutdownSilent,
+    /// The server does not end before its clients have.
+    ShutdownWaits,
+    /// A server that ends takes more connections.
+    ShutdownAccepts,
+    /// There is room for any number of connections.
+    NumberNotKept,
 }
 
 impl Defect {
@@ -426,22 +531,127 @@ pub(crate) struct Reference {
     running: Option<(oneshot::Sender<()>, JoinHandle<usize>)>,
 }
 
+/// How the endpoint is set up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// An echo of up to 1 MiB.
+    Plain,
+    /// An echo that asks for an origin and a credential, and has deadlines.
+    Guarded,
+    /// An echo of up to 16 MiB.
+    Large,
+    /// An echo for five clients at a time.
+    Limited,
+}
+
+impl Kind {
+    /// What an endpoint of this kind declares.
+    pub(crate) fn declared(self) -> Declared {
+        let declared = Declared {
+            max_message: Some(self.most()),
+            ..Declared::default()
+        };
+        match self {
+            Self::Plain => declared,
+            Self::Guarded => Declared {
+                origin: Some(guard::ORIGIN.to_owned()),
+                bearer: Some(guard::TOKEN.to_owned()),
+                handshake_deadline: Some(HANDSHAKE),
+                ping_interval: Some(PING),
+                close_deadline: Some(CLOSE),
+                ..declared
+            },
+            Self::Large => Declared {
+                shutdown_deadline: Some(SHUTDOWN),
+                ..declared
+            },
+            Self::Limited => Declared {
+                max_connections: Some(5),
+                ..declared
+            },
+        }
+    }
+
+    fn most(self) -> u64 {
+        match self {
+            Self::Large => LARGE,
+            _ => MOST_OF_MESSAGE,
+        }
+    }
+}
+
+const HANDSHAKE: Duration = Duration::from_secs(1);
+const PING: Duration = Duration::from_millis(500);
+const CLOSE: Duration = Duration::from_millis(300);
+const SHUTDOWN: Duration = Duration::from_secs(1);
+
+/// What the connections of an endpoint share.
+struct Shared {
+    kind: Kind,
+    defect: Option<Defect>,
+    open: AtomicUsize,
+    unfinished: AtomicUsize,
+    stopped: AtomicBool,
+    kept: Mutex<Vec<TcpStream>>,
+    decoder: Mutex<Decoder>,
+    /// Whether the endpoint ends.
+    ending: watch::Sender<bool>,
+}
+
+impl Shared {
+    fn new(kind: Kind, defect: Option<Defect>) -> Arc<Self> {
+        Arc::new(Self {
+            kind,
+            defect,
+            open: AtomicUsize::new(0),
+            unfinished: AtomicUsize::new(0),
+            stopped: AtomicBool::new(false),
+            kept: Mutex::default(),
+            decoder: Mutex::new(Decoder::strict(Sender::Client, kind.most())),
+            ending: watch::Sender::new(false),
+        })
+    }
+
+    fn has(&self, defect: Defect) -> bool {
+        self.defect == Some(defect)
+    }
+
+    fn keep(&self, stream: TcpStream) {
+        self.kept
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .push(stream);
+    }
+}
+
+/// Counts as long as it lives.
+struct Counted<'a>(&'a AtomicUsize, usize);
+
+impl<'a> Counted<'a> {
+    fn new(counter: &'a AtomicUsize) -> Self {
+        let count = counter.fetch_add(1, Ordering::Relaxed) + 1;
+        Self(counter, count)
+    }
+}
+
+impl Drop for Counted<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
 impl Reference {
     /// Starts the endpoint on a port of the system's choice.
-    pub(crate) async fn start(defect: Option<Defect>) -> Self {
-        let listener =
-            std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
-        listener
-            .set_nonblocking(true)
-            .expect("a listener that does not block");
+    pub(crate) async fn start_as(kind: Kind, defect: Option<Defect>) -> Self {
+        let listener = listener();
         let address = listener.local_addr().expect("an address");
         let (end, ended) = oneshot::channel();
         let thread = std::thread::spawn(move || {
-            let runtime = tokio::runtime::Builder::new_current_thread()
-                .enable_all()
-                .build();
-            let serving = serve(listener, defect, ended);
-            runtime.expect("a runtime").block_on(serving)
+            runtime().block_on(serve(
+                listener,
+                Shared::new(kind, defect),
+                ended,
+            ))
         });
         Self {
             address,
@@ -454,26 +664,85 @@ impl Reference {
     }
 }
 
+/// Serves in this thread until the process is told to end.
+#[cfg(unix)]
+pub(crate) fn serve_as_child(kind: Kind, defect: Option<Defect>) {
+    let listener = listener();
+    let address = listener.local_addr().expect("an address");
+    runtime().block_on(async {
+        use tokio::signal::unix::{SignalKind, signal};
+        let mut asked = signal(SignalKind::terminate()).expect("a signal");
+        println!("listening on ws://{address}/ws");
+        let (end, ended) = oneshot::channel();
+        let shared = Shared::new(kind, defect);
+        let ending = Arc::clone(&shared);
+        tokio::spawn(async move {
+            asked.recv().await;
+            _ = ending.ending.send(true);
+            // So long the clients have for their Closes.
+            match ending.defect {
+                Some(Defect::ShutdownWaits) => std::future::pending().await,
+                Some(Defect::ShutdownAccepts) => sleep(3 * SHUTDOWN).await,
+                _ => sleep(SHUTDOWN / 5).await,
+            }
+            _ = end.send(());
+        });
+        serve(listener, shared, ended).await;
+    });
+}
+
+fn listener() -> std::net::TcpListener {
+    let listener =
+        std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
+    listener
+        .set_nonblocking(true)
+        .expect("a listener that does not block");
+    listener
+}
+
+fn runtime() -> tokio::runtime::Runtime {
+    tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .expect("a runtime")
+}
+
 /// Serves until it is told to end; how many connections panicked.
 async fn serve(
     listener: std::net::TcpListener,
-    defect: Option<Defect>,
+    shared: Arc<Shared>,
     mut ended: oneshot::Receiver<()>,
 ) -> usize {
     let listener = TcpListener::from_std(listener).expect("a listener");
+    let mut listener = Some(listener);
+    let mut ending = shared.ending.subscribe();
     let mut connections = JoinSet::new();
     let mut panics = 0;
     loop {
+        let accepting = async {
+            match &listener {
+                Some(listener) => listener.accept().await,
+                None => std::future::pending().await,
+            }
+        };
         tokio::select! {
-            accepted = listener.accept() => {
-                if let Ok((stream, _)) = accepted {
-                    _ = stream.set_nodelay(true);
-                    let connection = Connection::new(stream, defect);
-                    connections.spawn(connection.serve());
+            accepted = accepting => {
+                let Ok((stream, _)) = accepted else { continue };
+                if shared.stopped.load(Ordering::Relaxed) {
+                    shared.keep(stream);
+                    continue;
                 }
+                _ = stream.set_nodelay(true);
+                let connection = Connection::new(stream, Arc::clone(&shared));
+                connections.spawn(connection.serve());
             }
             Some(end) = connections.join_next() => {
                 panics += usize::from(end.is_err());
+            }
+            Ok(()) = ending.changed() => {
+                if !shared.has(Defect::ShutdownAccepts) {
+                    listener = None;
+                }
             }
             _ = &mut ended => return panics,
         }
@@ -496,6 +765,7 @@ impl Drop for Reference {
 
 struct Connection {
     stream: TcpStream,
+    shared: Arc<Shared>,
     defect: Option<Defect>,
     decoder: Decoder,
     /// With a defect that overlooks something the decoder overlooks
@@ -515,6 +785,15 @@ struct Connection {
     after_ping: bool,
     held_back: Vec<Frame>,
     out: Vec<u8>,
+    /// What a defect does not let go.
+    kept: Vec<Vec<u8>>,
+    /// What a client does not read, where that waits in a queue.
+    queue: Vec<u8>,
+    was_reset: bool,
+    /// Whether the credential was right once.
+    was_let_in: bool,
+    unanswered_pings: u32,
+    next_ping: Instant,
 }
 
 /// Whether the connection goes on.
@@ -526,18 +805,20 @@ enum Goes {
 }
 
 impl Connection {
-    fn new(stream: TcpStream, defect: Option<Defect>) -> Self {
+    fn new(stream: TcpStream, shared: Arc<Shared>) -> Self {
+        let defect = shared.defect;
+        let declared = shared.kind.most();
         let most = match defect {
-            Some(Defect::LimitNotKept) => MOST_OF_MESSAGE * 4,
-            Some(Defect::LimitTooLow) => MOST_OF_MESSAGE / 2,
-            _ => MOST_OF_MESSAGE,
+            Some(Defect::LimitNotKept) => declared * 4,
+            Some(Defect::LimitTooLow) => declared / 2,
+            _ => declared,
         };
         let strict = Decoder::strict(Sender::Client, most);
         let (decoder, rules) = match defect {
             Some(defect) if defect.overlooks() => (
                 Decoder::lenient(match defect {
                     Defect::AnyLengthAwaited => u64::MAX,
-                    _ => MOST_OF_MESSAGE,
+                    _ => declared,
                 }),
                 Some(Rules::new(Sender::Client)),
             ),
@@ -545,6 +826,7 @@ impl Connection {
         };
         Self {
             stream,
+            shared,
             defect,
             decoder,
             rules,
@@ -558,6 +840,12 @@ impl Connection {
             after_ping: false,
             held_back: Vec::new(),
             out: Vec::new(),
+            kept: Vec::new(),
+            queue: Vec::new(),
+            was_reset: false,
+            was_let_in: false,
+            unanswered_pings: 0,
+            next_ping: Instant::now() + PING,
         }
     }
 
@@ -566,7 +854,21 @@ impl Connection {
     }
 
     async fn serve(mut self) {
-        if self.open().await.is_some() {
+        let shared = Arc::clone(&self.shared);
+        let connection = Counted::new(&shared.open);
+        let timed = shared.kind == Kind::Guarded
+            && !self.has(Defect::HandshakeNotTimed)
+            && !self.has(Defect::HandshakeTimerRestarts);
+        let opened = match timed {
+            true => timeout(HANDSHAKE, self.open(connection.1))
+                .await
+                .unwrap_or_default(),
+            false => self.open(connection.1).await,
+        };
+        if opened.is_some() {
+            if self.has(Defect::LargeBuffers) {
+                self.kept.push(vec![1; 1 << 20]);
+            }
             match self.defect {
                 Some(Defect::Greets) => self.send(Frame::text("hello")),
                 Some(Defect::PingsFirst) => self.send(Frame::ping("first")),
@@ -575,15 +877,36 @@ impl Connection {
             }
             while self.exchange().await == Some(Goes::On) {}
         }
+        if self.was_reset {
+            shared.stopped.fetch_or(
+                self.has(Defect::ResetEndsServing),
+                Ordering::Relaxed,
+            );
+            if self.has(Defect::KeepsDescriptors) {
+                shared.keep(self.stream);
+            }
+        }
+    }
+
+    /// What came of reading or writing; `None` at the end.
+    fn noted<T>(&mut self, result: io::Result<T>) -> Option<T> {
+        self.was_reset |= result.is_err();
+        result.ok()
     }
 
     // The opening handshake.
 
     /// Answers requests until one switches; `None` at the end.
-    async fn open(&mut self) -> Option<()> {
+    async fn open(&mut self, number: usize) -> Option<()> {
         let mut received = Vec::with_capacity(16 << 10);
         loop {
             let head = self.read_head(&mut received).await?;
+            if self.shared.kind == Kind::Limited
+                && number > 5
+                && !self.has(Defect::NumberNotKept)
+            {
+                return self.give_up(503).await;
+            }
             let content = match self.content(&head) {
                 Ok(content) => content,
                 Err(()) => return self.give_up(400).await,
@@ -631,7 +954,18 @@ impl Connection {
         &mut self,
         received: &mut Vec<u8>,
     ) -> Option<RequestHead> {
+        let shared = Arc::clone(&self.shared);
+        let unfinished = Counted::new(&shared.unfinished);
+        if self.has(Defect::FewUnfinishedRequests) && unfinished.1 > 100 {
+            self.read_to_the_end().await;
+            return None;
+        }
         loop {
+            if self.has(Defect::HeadReadAgain) {
+                for _ in 0..50 {
+                    std::hint::black_box(http::head_length(received));
+                }
+            }
             while received.starts_with(b"\r\n")
                 && !self.has(Defect::EmptyLineIsError)
             {
@@ -664,13 +998,21 @@ impl Connection {
                 }
                 return Some(head);
             }
-            if received.len() > MOST_OF_HEAD {
+            if received.len() > MOST_OF_HEAD && !self.has(Defect::HeadReadAgain)
+            {
                 return self.too_long().await;
             }
             if !received.is_empty() && self.has(Defect::RequestInOneSegment) {
                 return self.give_up(400).await;
             }
-            if self.stream.read_buf(received).await.ok()? == 0 {
+            let read = self.stream.read_buf(received);
+            let read = match self.defect {
+                Some(Defect::HandshakeTimerRestarts) => {
+                    timeout(HANDSHAKE, read).await.ok()?
+                }
+                _ => read.await,
+            };
+            if self.noted(read)? == 0 {
                 return None;
             }
         }
@@ -730,7 +1072,8 @@ impl Connection {
                 Ok(None) if received.len() <= MOST_OF_HEAD => {}
                 _ => return Some(false),
             }
-            if self.stream.read_buf(received).await.ok()? == 0 {
+            let read = self.stream.read_buf(received).await;
+            if self.noted(read)? == 0 {
                 return None;
             }
         }
@@ -759,6 +1102,14 @@ impl Connection {
         }
         match self.check(head) {
             Ok(accept) => {
+                if self.shared.kind == Kind::Guarded
+                    && !self.lets_in(head).await?
+                {
+                    return Some(false);
+                }
+                if self.has(Defect::OfferReadAgain) {
+                    http::read_offers_again(&head.fields);
+                }
                 let broken = http::is_too_much(&head.fields, self.defect);
                 if broken {
                     self.answer(500, "Broken", &[]).await?;
@@ -780,10 +1131,35 @@ impl Connection {
                 Some(!self.has(Defect::Status200))
             }
             Err(refusal) => {
-                self.refuse(refusal).await?;
+                self.refuse(refusal, head).await?;
                 Some(false)
             }
         }
+    }
+
+    /// Whether origin and credential are right; whoever is not let in has his
+    /// answer.
+    async fn lets_in(&mut self, head: &RequestHead) -> Option<bool> {
+        if !guard::origin_is_allowed(&head.fields, self.defect) {
+            let status = match self.has(Defect::OriginRefusedWith400) {
+                true => 400,
+                false => 403,
+            };
+            self.answer(status, "No", &[]).await?;
+            return Some(false);
+        }
+        let inherited =
+            self.has(Defect::CredentialInherited) && self.was_let_in;
+        if inherited || guard::credential_is_right(&head.fields, self.defect) {
+            return Some(true);
+        }
+        let challenge = [("WWW-Authenticate", "Bearer")];
+        let fields = match self.has(Defect::NoChallenge) {
+            true => &challenge[..0],
+            false => &challenge,
+        };
+        self.answer(401, "No", fields).await?;
+        Some(false)
     }
 
     /// Whether the defect shows only where malformed offers are not refused.
@@ -1001,13 +1377,23 @@ impl Connection {
         self.answer(status.0, status.1, &answer).await
     }
 
-    async fn refuse(&mut self, refusal: Refusal) -> Option<()> {
+    async fn refuse(
+        &mut self,
+        refusal: Refusal,
+        head: &RequestHead,
+    ) -> Option<()> {
+        self.was_let_in = guard::credential_is_right(&head.fields, None);
         // An ordinary GET is told that there is something to upgrade to.
         let status = match refusal {
             Refusal::Upgrade | Refusal::Connection => 426,
             refusal => refusal.status(),
         };
         let mut fields = Vec::new();
+        let cookie = head.fields.only("Cookie").unwrap_or_default();
+        let cookie = String::from_utf8_lossy(cookie);
+        if self.has(Defect::RefusalRepeatsFields) {
+            fields.push(("X-Cookie", &*cookie));
+        }
         if !self.has(Defect::RefusalWithoutVersion) {
             fields.push(("Sec-WebSocket-Version", "13"));
         }
@@ -1044,7 +1430,8 @@ impl Connection {
     }
 
     async fn write(&mut self, text: &str) -> Option<()> {
-        self.stream.write_all(text.as_bytes()).await.ok()
+        let written = self.stream.write_all(text.as_bytes()).await;
+        self.noted(written)
     }
 
     // The open connection.
@@ -1052,19 +1439,110 @@ impl Connection {
     /// Reads what comes and answers it; `None` at the end.
     async fn exchange(&mut self) -> Option<Goes> {
         let goes = self.answer_frames().await;
+        self.swap_shared_buffer();
         let out = std::mem::take(&mut self.out);
-        self.stream.write_all(&out).await.ok()?;
+        if self.has(Defect::QueuesWithoutEnd) {
+            self.queue.extend_from_slice(&out);
+        } else {
+            let written = self.stream.write_all(&out).await;
+            self.noted(written)?;
+        }
         if goes == Goes::Down {
+            let queue = std::mem::take(&mut self.queue);
+            let written = self.stream.write_all(&queue).await;
+            self.noted(written)?;
             self.end().await;
             return None;
         }
+        self.keep_room();
         let mut received = Vec::with_capacity(4096);
-        let count = self.stream.read_buf(&mut received).await.ok()?;
+        let count = self.read(&mut received).await?;
+        self.swap_shared_buffer();
         self.decoder.push(&received);
+        if self.has(Defect::KeepsSegments) {
+            self.kept.push(received);
+        }
         if count == 0 && self.has(Defect::FinNotNoticed) {
             std::future::pending::<()>().await;
         }
         (count > 0).then_some(Goes::On)
+    }
+
+    /// Waits for octets; meanwhile writes what is in the queue, pings, and
+    /// ends when the endpoint does.
+    async fn read(&mut self, received: &mut Vec<u8>) -> Option<usize> {
+        let mut ending = self.shared.ending.subscribe();
+        loop {
+            let pings = self.shared.kind == Kind::Guarded;
+            let next_ping = self.next_ping;
+            let (mut reading, mut writing) = self.stream.split();
+            let ends = async {
+                _ = ending.wait_for(|ending| *ending).await;
+            };
+            tokio::select! {
+                read = reading.read_buf(received) => {
+                    return self.noted(read);
+                }
+                written = writing.write(&self.queue),
+                    if !self.queue.is_empty() =>
+                {
+                    let count = self.noted(written)?;
+                    self.queue.drain(..count);
+                }
+                () = sleep_until(next_ping), if pings => {
+                    self.next_ping = next_ping + PING;
+                    self.unanswered_pings += 1;
+                    if self.unanswered_pings > 3
+                        && !self.has(Defect::PingsNotCounted)
+                    {
+                        return None;
+                    }
+                    self.send(Frame::ping("alive"));
+                    let ping = std::mem::take(&mut self.out);
+                    let written = self.stream.write_all(&ping).await;
+                    self.noted(written)?;
+                }
+                () = ends => {
+                    if !self.has(Defect::ShutdownSilent) {
+                        self.send(Frame::close(StatusCode::GOING_AWAY, ""));
+                        let close = std::mem::take(&mut self.out);
+                        let written = self.stream.write_all(&close).await;
+                        self.noted(written)?;
+                    }
+                    self.end().await;
+                    return None;
+                }
+            }
+        }
+    }
+
+    /// Room that a defect makes for what has not come.
+    fn keep_room(&mut self) {
+        const ROOM: u64 = 1 << 20;
+        if !self.kept.is_empty() {
+            return;
+        }
+        let announced = self.decoder.partial();
+        let announced = announced.map_or(0, |it| it.payload_length);
+        let room = match self.defect {
+            Some(Defect::AllocatesAnnounced) => announced.min(ROOM),
+            Some(Defect::UnfinishedHasRoom) if self.message.is_some() => ROOM,
+            _ => return,
+        };
+        if room > 0 {
+            let room = usize::try_from(room).expect("a mebibyte");
+            self.kept.push(vec![1; room]);
+        }
+    }
+
+    fn swap_shared_buffer(&mut self) {
+        if self.has(Defect::SharedBuffer) {
+            let shared = &self.shared.decoder;
+            let mut shared = shared
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner);
+            std::mem::swap(&mut self.decoder, &mut shared);
+        }
     }
 
     /// FIN, and then everything that still comes, so that no RST destroys
@@ -1078,6 +1556,9 @@ impl Connection {
             _ = self.stream.set_zero_linger();
             return;
         }
+        if self.has(Defect::CloseAwaited) {
+            self.read_to_the_end().await;
+        }
         if !leaves_open {
             _ = self.stream.shutdown().await;
         }
@@ -1086,12 +1567,12 @@ impl Connection {
 
     async fn read_to_the_end(&mut self) {
         let mut rest = vec![0; 4096];
-        while self
-            .stream
-            .read(&mut rest)
-            .await
-            .is_ok_and(|count| count > 0)
-        {}
+        loop {
+            let read = self.stream.read(&mut rest).await;
+            if self.noted(read).is_none_or(|count| count == 0) {
+                return;
+            }
+        }
     }
 
     /// Answers the frames that are complete.
@@ -1277,7 +1758,11 @@ impl Connection {
         let fragment = !frame.fin || self.message.is_some();
         if fragment {
             self.fragments += 1;
+            if self.has(Defect::KeepsFragments) {
+                self.kept.push(vec![1; 256]);
+            }
             if self.has(Defect::FewFragments) && self.fragments > 64
+                || self.has(Defect::FragmentsCounted) && self.fragments > 4096
                 || self.has(Defect::EmptyFragmentIsError)
                     && frame.payload.is_empty()
             {
@@ -1411,6 +1896,7 @@ impl Connection {
     }
 
     fn take_pong(&mut self, pong: &Frame) -> Goes {
+        self.unanswered_pings = 0;
         match self.defect {
             Some(Defect::PongAnswered) => {
                 self.send(Frame::pong(pong.payload.clone()));
@@ -1515,6 +2001,12 @@ impl Connection {
     /// Fails the WebSocket connection.
     fn fail(&mut self, violation: &Violation) -> Goes {
         self.failed = true;
+        if self.has(Defect::CloseRepeatsText) {
+            let text = std::mem::take(&mut self.message);
+            let text = text.map(|(_, text)| text).unwrap_or_default();
+            self.send(Frame::close(StatusCode(1007), text));
+            return Goes::Down;
+        }
         let code = match self.defect {
             Some(Defect::FailsWithoutClose) => return Goes::Down,
             Some(Defect::FailsWith1000) => StatusCode::NORMAL_CLOSURE,

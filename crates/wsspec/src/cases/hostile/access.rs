@@ -1,12 +1,13 @@
 //! Ways round an origin check or a credential.
 
+use rfc6455::Frame;
+
 use super::super::s10_2_origin::{self, does_not_switch};
 use super::super::s10_5_authentication::{answer_without, declared};
 use crate::case::{cases, family};
 use crate::dialer::{Answer, Dialer, Reply, Request};
 use crate::peer::Incoming;
 use crate::verdict::{Finding, Verdict};
-use rfc6455::{Frame, Opcode};
 
 family! { ORIGIN, Dialer:
     /// No way of naming a foreign origin beside the allowed one leads round
@@ -133,9 +134,10 @@ async fn close_repeats_nothing(dialer: &mut Dialer) -> Verdict {
         .request()
         .add("Cookie", format!("session={SECRET}"));
     let mut peer = dialer.dial(request).await?.into_peer()?;
-    let mut text = SECRET.as_bytes().to_vec();
-    text.push(0xff);
-    peer.send(Frame::new(Opcode::TEXT, text)).await?;
+    peer.send(Frame::text(SECRET).unfinished())
+        .await?;
+    peer.send(Frame::continuation(b"\xff".to_vec()))
+        .await?;
     loop {
         match peer.next().await? {
             Incoming::Close(body) => {

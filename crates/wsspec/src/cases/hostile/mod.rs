@@ -8,6 +8,7 @@
 //! has had enough.
 
 use crate::dialer::Dialer;
+use crate::endpoint::being_served_counts;
 use crate::peer::{Incoming, Peer};
 use crate::record::End;
 use crate::verdict::{Finding, Verdict};
@@ -29,12 +30,16 @@ async fn others_are_served(dialer: &mut Dialer) -> Verdict {
         peer.is_aside();
         peer.expect_nothing().await
     };
-    served.await.map_err(|finding| {
-        Finding::violation(
-            "another connection to be served meanwhile",
-            finding.got(),
-        )
-    })
+    served
+        .await
+        .map_err(|finding| nobody_is_served(&finding))
+}
+
+/// That a connection did not come about, or had no echo, is what the case is
+/// about.
+fn nobody_is_served(finding: &Finding) -> Finding {
+    being_served_counts();
+    Finding::violation("other connections to be served", finding.got())
 }
 
 /// Holds if this message comes, or the connection ends because it is too much:

@@ -86,7 +86,11 @@ async fn request_without_end(dialer: &mut Dialer) -> Verdict {
     let each = (deadline / 20).max(Duration::from_millis(5));
     let begun = tokio::time::Instant::now();
     while begun.elapsed() < until {
-        let octet = if begun.elapsed() < each { b"X-Slow: " } else { &b"x"[..] };
+        let octet = if begun.elapsed() < each {
+            b"X-Slow: "
+        } else {
+            &b"x"[..]
+        };
         unopened.send(octet).await?;
         match unopened.acts_within(each).await {
             Reply::Silence(_) => {}
