@@ -401,29 +401,6 @@ impl Peer {
         })
     }
 
-    /// Sends the same octets so many times, each in a write of its own, until
-    /// the server has something to say.
-    ///
-    /// # Errors
-    ///
-    /// A server that neither reads nor says anything.
-    pub async fn segments(
-        &mut self,
-        octets: &[u8],
-        count: u64,
-    ) -> Result<(), Finding> {
-        for _ in 0..count {
-            let written = self
-                .wire
-                .write_until_answered(octets, octets.len())
-                .await?;
-            if !written {
-                break;
-            }
-        }
-        Ok(())
-    }
-
     /// Ends the connection abruptly: RST.
     pub fn reset(self) {
         self.wire.reset();

@@ -1549,8 +1549,6 @@ const CATALOGUE: &[(Defect, &[&str])] = &[
             "6455/6.2/long-message-is-echoed/binary-in-4-kib",
             "6455/6.2/long-message-is-echoed/binary-in-16-kib",
             "6455/6.2/long-message-is-echoed/binary-in-64-kib",
-            "6455/6.2/segments-do-not-matter/binary-in-64",
-            "6455/6.2/segments-do-not-matter/binary-in-128",
         ],
     ),
     (

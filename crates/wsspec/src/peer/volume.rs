@@ -2,6 +2,7 @@
 //! that 16 MiB cost us a few KiB.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::{Buf, BytesMut};
 use rfc6455::{Frame, Header, LengthForm, MaskingKey, Opcode, StatusCode};
@@ -15,9 +16,9 @@ use crate::verdict::{Finding, Verdict};
 /// Octets that are made at a time.
 const AT_ONCE: usize = 32 << 10;
 
-/// So many times the patience a whole exchange may take: a server that is
-/// never silent and never done.
-const LONGEST: u32 = 30;
+/// How long a whole exchange may take: a server can be never silent and never
+/// done.
+const LONGEST: Duration = Duration::from_secs(60);
 
 /// A message that says the same again and again.
 #[derive(Clone, Copy, Debug)]
@@ -61,7 +62,7 @@ impl Peer {
         }
         let deadline = match self.timer {
             Some(_) => self.deadline,
-            None => Instant::now() + endpoint.patience * LONGEST,
+            None => Instant::now() + LONGEST,
         };
         let exchange = self.exchange_volume(volume, pieces);
         match timeout_at(deadline, exchange).await {
@@ -77,7 +78,7 @@ impl Peer {
                     )),
                     None => Err(Finding::Blocked(format!(
                         "the server has not sent {whole} within {:?}",
-                        endpoint.patience * LONGEST
+                        LONGEST
                     ))),
                 }
             }

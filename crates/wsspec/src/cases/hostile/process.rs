@@ -153,13 +153,20 @@ async fn frame_over_the_limit(measured: &mut Measured) -> Verdict {
 }
 
 async fn octet_by_octet(measured: &mut Measured) -> Verdict {
-    const LENGTH: u64 = 64 * KIB;
+    const LENGTH: u64 = 12_000;
     let memory = measured.memory()?;
     let mut peer = measured.open().await?;
+    let mut other = measured.open().await?;
+    other.is_aside();
     peer.send_octets(&header(LENGTH)).await?;
-    peer.segments(&[7; 1], LENGTH).await?;
-    measured.serves().await?;
-    memory.is_within(ALLOWANCE / 2, "for 64 KiB")
+    let text = Frame::text("in between");
+    for _ in 0..LENGTH {
+        peer.send_octets(b"o").await?;
+        // So that each octet is read by itself.
+        other.send(text.clone()).await?;
+        other.expect(text.clone()).await?;
+    }
+    memory.is_within(ALLOWANCE / 2, "for 12,000 octets")
 }
 
 async fn fragments_without_end(measured: &mut Measured) -> Verdict {
