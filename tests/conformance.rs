@@ -15,14 +15,13 @@ mod generated;
 mod support;
 
 use std::process::ExitCode;
-use std::sync::Arc;
 
 use libtest_mimic::{Arguments, Failed, Trial};
 use wsspec::case::Case;
-use wsspec::report::{self, Counts, Explained, is_violation};
-use wsspec::runner::{JOBS, PATIENCE};
+use wsspec::report;
+use wsspec::runner::PATIENCE;
 use wsspec::target::{Server, TargetError, Variant};
-use wsspec::{Endpoint, Host, Judged, Outcome, Runner, cases, known};
+use wsspec::{Judged, cases, harness, known};
 
 fn main() -> ExitCode {
     let arguments = Arguments::from_args();
@@ -38,7 +37,7 @@ fn main() -> ExitCode {
     let mut all_ran = true;
     for (server, name, variant) in servers.iter().flat_map(Server::variants) {
         let label = format!("{}/{name}", server.name);
-        let selected = selected(&arguments, &label);
+        let selected = harness::selected(&arguments, &label);
         if arguments.list {
             trials.push(Trial::test(label, || Ok(())));
             continue;
@@ -49,8 +48,11 @@ fn main() -> ExitCode {
         }
         match judge(server, name, variant, &label, &selected) {
             Ok(judged) => {
-                let alone = !fits(&arguments, &label);
-                trials.extend(trials_of(server, name, &label, &judged, alone));
+                let alone = !harness::fits(&arguments, &label);
+                let problems = known::problems(&server.known(name));
+                trials.extend(harness::trials(
+                    &label, &judged, problems, alone, true,
+                ));
                 all_ran &= selected.len() == cases::all().count();
                 columns.push((label, server, judged));
             }
@@ -66,27 +68,6 @@ fn main() -> ExitCode {
     libtest_mimic::run(&arguments, trials).exit_code()
 }
 
-/// Whether a test of this name is asked for.
-fn fits(arguments: &Arguments, name: &str) -> bool {
-    let is = |filter: &String| match arguments.exact {
-        true => name == filter,
-        false => name.contains(filter.as_str()),
-    };
-    arguments.filter.as_ref().is_none_or(is) && !arguments.skip.iter().any(is)
-}
-
-/// The cases that are asked for of a server: all if its name fits.
-fn selected(arguments: &Arguments, label: &str) -> Vec<&'static Case> {
-    let whole = fits(arguments, label);
-    cases::all()
-        .filter(|case| whole || fits(arguments, &case_name(label, case)))
-        .collect()
-}
-
-fn case_name(label: &str, case: &Case) -> String {
-    format!("{label}::{}", case.id)
-}
-
 /// Builds the server, starts it, runs the cases, and ends it.
 fn judge(
     server: &Server,
@@ -96,76 +77,14 @@ fn judge(
     selected: &[&'static Case],
 ) -> Result<Vec<Judged>, TargetError> {
     eprintln!("building {label}");
-    let run = server.build(variant)?;
-    let host = Arc::new(Host::start(server.launcher(&run))?);
-    let mut endpoint = Endpoint::new(host.url().clone(), PATIENCE);
-    endpoint.declared = variant.declared();
-    endpoint.host = Some(Arc::clone(&host));
+    let endpoint = server.endpoint(variant, PATIENCE)?;
     eprintln!(
         "judging {label} at {}: {} cases",
         endpoint.url,
         selected.len()
     );
-    let runtime =
-        tokio::runtime::Runtime::new().expect("a runtime can be started");
-    let runner = Runner::new(endpoint, JOBS);
-    let mut judged = runtime.block_on(runner.run(selected.to_vec(), |_| {}));
-    runtime.shutdown_background();
-    host.end();
-    known::apply(&mut judged, &server.known(name));
-    Ok(judged)
-}
-
-/// One trial for the server and one for each case that fails; or, where
-/// cases were asked for by name, one for each of those.
-fn trials_of(
-    server: &Server,
-    variant: &str,
-    label: &str,
-    judged: &[Judged],
-    alone: bool,
-) -> Vec<Trial> {
-    let mut trials = Vec::new();
-    let counts = Counts::of(judged);
-    if !alone {
-        let known = counts.total(Outcome::Known);
-        let problems = problems(server, variant);
-        let kind = format!("{} cases, {known} known", judged.len());
-        let whole = Trial::test(label, move || match problems.as_str() {
-            "" => Ok(()),
-            problems => Err(Failed::from(problems)),
-        });
-        trials.push(whole.with_kind(kind));
-    }
-    for judged in judged {
-        let failed = is_violation(judged.outcome, true)
-            || judged.outcome == Outcome::Broken;
-        if failed || alone {
-            let text = Explained(judged).to_string();
-            let text = anstream::adapter::strip_str(&text).to_string();
-            let name = case_name(label, judged.case);
-            trials.push(Trial::test(name, move || match failed {
-                true => Err(Failed::from(format!("\n{text}"))),
-                false => Ok(()),
-            }));
-        }
-    }
-    trials
-}
-
-/// What is wrong with a `server.toml` itself.
-fn problems(server: &Server, variant: &str) -> String {
-    let all: Vec<_> = cases::all().collect();
-    let mut problems = String::new();
-    for entry in server.known(variant) {
-        for pattern in entry.naming_nothing(&all) {
-            problems += &format!(
-                "a known violation names {pattern:?}, and there is no such \
-                 case\n"
-            );
-        }
-    }
-    problems
+    let judged = harness::judge(endpoint, selected, &server.known(name));
+    Ok(judged.unwrap_or_else(|error| panic!("{label}: {error}")))
 }
 
 /// A server that the machine can't run is skipped, unless all are demanded.

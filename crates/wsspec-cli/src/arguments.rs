@@ -5,11 +5,16 @@ use std::time::Duration;
 
 use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
 use wsspec::runner::{JOBS, PATIENCE};
-use wsspec::{Level, Selection, Url};
+use wsspec::target::Size;
+use wsspec::{Declared, Level, Selection, Url};
 
 /// Judges a WebSocket echo by RFC 6455, in seconds.
 ///
 /// The endpoint at URL has to echo: text as text, binary as binary.
+///
+/// Many cases are what an attacker would send. Their volume is bounded: a case
+/// sends 64 MiB at most and opens 200 connections at most, and all together
+/// send about 200 MiB.
 #[derive(Parser)]
 #[command(
     name = "wsspec",
@@ -36,6 +41,56 @@ pub(crate) enum Command {
     Explain(Explain),
     /// Run one case alone and show everything that went over the wire
     Replay(Replay),
+    /// Write down what servers are known to break
+    #[command(subcommand)]
+    Baseline(Baseline),
+    /// Show what two runs have found differently
+    Diff(Diff),
+}
+
+#[derive(Subcommand)]
+pub(crate) enum Baseline {
+    /// Judge the servers of a server.toml and bring its known violations up to
+    /// date
+    ///
+    /// What fails gets an entry with an empty why, for you to fill in; what
+    /// holds again loses its entry. Everything else in the file stays as it
+    /// is.
+    Update(Update),
+}
+
+#[derive(Args)]
+pub(crate) struct Update {
+    /// The server.toml
+    pub(crate) file: PathBuf,
+
+    /// Only this variant of the server
+    #[arg(long, value_name = "NAME")]
+    pub(crate) variant: Vec<String>,
+
+    /// Take in what a run with --strict fails for, too
+    #[arg(long)]
+    pub(crate) strict: bool,
+
+    #[command(flatten)]
+    pub(crate) patience: Patience,
+}
+
+#[derive(Args)]
+pub(crate) struct Diff {
+    /// The earlier results, as --format json writes them
+    pub(crate) before: PathBuf,
+
+    /// The later results
+    pub(crate) after: PathBuf,
+
+    /// Fail for a rule that is no MUST, too
+    #[arg(long)]
+    pub(crate) strict: bool,
+
+    /// Write JSON
+    #[arg(long)]
+    pub(crate) json: bool,
 }
 
 #[derive(Args)]
@@ -43,6 +98,18 @@ pub(crate) struct Judge {
     /// The address of the endpoint, such as ws://127.0.0.1:8080/ws
     #[arg(required = true)]
     url: Option<Url>,
+
+    /// The origin that the server allows, for every opening handshake
+    #[arg(long, value_name = "ORIGIN")]
+    origin: Option<String>,
+
+    /// The bearer token that the server asks for, for every opening handshake
+    #[arg(long, value_name = "TOKEN")]
+    bearer: Option<String>,
+
+    /// The largest message that the server takes, such as "1 MiB"
+    #[arg(long, value_name = "SIZE")]
+    max_message: Option<Size>,
 
     #[command(flatten)]
     pub(crate) options: Options,
@@ -88,9 +155,29 @@ pub(crate) struct Options {
     /// Write to this file, not to standard output
     #[arg(long, short, value_name = "FILE")]
     pub(crate) output: Option<PathBuf>,
+
+    /// Write a report, too: FILE ends in .html (a page that needs nothing
+    /// else), .json, .xml (JUnit) or .md (for the summary of a CI run)
+    #[arg(long, value_name = "FILE", value_parser = report)]
+    pub(crate) report: Vec<PathBuf>,
+
+    /// Judge a server that is neither on this machine nor in a private
+    /// network: it has to be yours, as many cases are attacks
+    #[arg(long)]
+    pub(crate) allow_public: bool,
 }
 
 impl Judge {
+    /// What the server declares by the mouth of its user.
+    pub(crate) fn declared(&self) -> Declared {
+        Declared {
+            origin: self.origin.clone(),
+            bearer: self.bearer.clone(),
+            max_message: self.max_message.map(|size| size.0),
+            ..Declared::default()
+        }
+    }
+
     /// The address; without a command clap demands it.
     pub(crate) fn url(&self) -> &Url {
         let url = self.url.as_ref();
@@ -144,6 +231,11 @@ pub(crate) struct Replay {
     /// Show the octets, too
     #[arg(long)]
     pub(crate) hex: bool,
+
+    /// Send it to a server that is neither on this machine nor in a private
+    /// network
+    #[arg(long)]
+    pub(crate) allow_public: bool,
 
     #[command(flatten)]
     pub(crate) patience: Patience,
@@ -211,6 +303,8 @@ pub(crate) enum Format {
     Junit,
     /// For the summary of a CI run.
     Markdown,
+    /// For a person: a page that needs nothing else.
+    Html,
     /// Autobahn|Testsuite's index.json: the cases that it has, too, with its
     /// timers and its words.
     Autobahn,
@@ -242,7 +336,7 @@ impl LevelArgument {
 const EXIT_CODES: &str = "\
 Exit codes:
   0  every MUST holds (with --strict: every SHOULD and all guidance, too)
-  1  a rule is broken
+  1  a rule is broken, or a known violation holds again
   2  the command line is wrong
   3  there is no WebSocket endpoint at URL, or the server did not start
   4  wsspec itself failed";
@@ -257,6 +351,14 @@ fn at_least_one(text: &str) -> Result<usize, String> {
     match text.parse() {
         Ok(0) | Err(_) => Err("a whole number from 1 up is needed".to_owned()),
         Ok(count) => Ok(count),
+    }
+}
+
+fn report(text: &str) -> Result<PathBuf, String> {
+    let path = PathBuf::from(text);
+    match path.extension().and_then(|it| it.to_str()) {
+        Some("html" | "json" | "xml" | "md") => Ok(path),
+        _ => Err("it has to end in .html, .json, .xml or .md".to_owned()),
     }
 }
 

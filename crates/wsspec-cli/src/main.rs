@@ -1,8 +1,11 @@
 //! The command `wsspec`: judges a WebSocket server by RFC 6455.
 
 mod arguments;
+mod baseline;
+mod diff;
 mod explain;
 mod judge;
+mod output;
 mod replay;
 mod run;
 
@@ -14,7 +17,7 @@ use clap::Parser;
 use wsspec::runner::NotReachable;
 use wsspec::{Runner, Selection};
 
-use crate::arguments::{Arguments, Command};
+use crate::arguments::{Arguments, Baseline, Command};
 
 /// Why the process ends as it does; 2, a wrong command line, is clap's.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -47,6 +50,10 @@ fn main() -> ExitCode {
             Some(Command::List(select)) => explain::list(select),
             Some(Command::Explain(explain)) => explain::explain(explain),
             Some(Command::Replay(replay)) => replay::replay(replay).await,
+            Some(Command::Baseline(Baseline::Update(update))) => {
+                baseline::update(update).await
+            }
+            Some(Command::Diff(diff)) => diff::diff(diff),
         }
     };
     // What panics is ours, and the message has been printed by then.

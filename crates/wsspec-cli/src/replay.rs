@@ -24,6 +24,12 @@ pub(crate) async fn replay(arguments: &Replay) -> Exit {
     }
     let patience = arguments.patience.duration();
     let endpoint = Endpoint::new(arguments.url.clone(), patience);
+    if !arguments.allow_public && !endpoint.url.is_near() {
+        usage(
+            "that is neither this machine nor in a private network; if it \
+               is yours, say --allow-public",
+        );
+    }
     let runner = Runner::new(endpoint, 1);
     if let Err(exit) = reach(&runner).await {
         return exit;

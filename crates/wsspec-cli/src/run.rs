@@ -1,56 +1,70 @@
 //! `wsspec run`: starts servers, judges them, and ends them.
 
-use std::sync::Arc;
-
 use wsspec::target::{Server, TargetError, Variant};
-use wsspec::{Declared, Endpoint, Host, Launcher};
+use wsspec::{Endpoint, Host, KnownViolation, Launcher};
 
 use crate::Exit;
 use crate::arguments::{Options, Run, usage};
-use crate::judge::{self, cases, judge_endpoint};
+use crate::judge::{Finished, cases, judge_endpoint};
+use crate::output::Output;
 
 pub(crate) async fn run(arguments: &Run) -> Exit {
+    let options = &arguments.options;
     // Before anything is built.
-    cases(&arguments.options);
+    cases(options);
+    let patience = options.patience.duration();
+    let mut output = Output::new(options);
     if let Some(command) = &arguments.exec {
         let launcher = Launcher::shell(command);
         let launcher = match &arguments.url {
             Some(url) => launcher.at(url.clone()),
             None => launcher,
         };
-        let started = Host::start(launcher);
-        let declared = Declared::default();
-        return judge_started(command, started, declared, &[], arguments).await;
-    }
-    let mut servers = Vec::new();
-    for file in &arguments.config {
-        match Server::load(file) {
-            Ok(server) => servers.push(server),
-            Err(error) => return not_started(&error),
+        let host = Host::start(launcher);
+        let endpoint = host.map(|host| Endpoint::of(host, patience));
+        match judge_started(command, endpoint, &[], options).await {
+            Ok(finished) => output.add(finished),
+            Err(exit) => output.add_failure(exit),
         }
+        return output.finish();
     }
-    let targets = targets(&servers, &arguments.variant);
-    if targets.len() > 1 && arguments.options.output.is_some() {
-        usage("--output is for one server; choose one with --variant");
-    }
-    let mut worst = Exit::AsExpected;
-    for (server, name, variant) in targets {
+    let servers = match load(&arguments.config) {
+        Ok(servers) => servers,
+        Err(exit) => return exit,
+    };
+    for (server, name, variant) in targets(&servers, &arguments.variant) {
         let label = format!("{}/{name}", server.name);
         anstream::eprintln!("{label}");
-        let started = server
-            .build(variant)
-            .and_then(|run| Host::start(server.launcher(&run)));
         let known = server.known(name);
-        let declared = variant.declared();
-        let exit =
-            judge_started(&label, started, declared, &known, arguments).await;
-        worst = worst.max(exit);
+        let endpoint = server.endpoint(variant, patience);
+        match judge_started(&label, endpoint, &known, options).await {
+            Ok(finished) => output.add(finished),
+            Err(exit) => output.add_failure(exit),
+        }
     }
-    worst
+    output.finish()
+}
+
+/// Reads several `server.toml`.
+pub(crate) fn load(files: &[std::path::PathBuf]) -> Result<Vec<Server>, Exit> {
+    let servers = files.iter().map(|file| {
+        let server = Server::load(file).map_err(|it| not_started(&it))?;
+        for entry in &server.known_violation {
+            if entry.why.trim().is_empty() {
+                anstream::eprintln!(
+                    "wsspec: {}: nobody says why {} is known",
+                    file.display(),
+                    entry.case.as_slice().join(", ")
+                );
+            }
+        }
+        Ok(server)
+    });
+    servers.collect()
 }
 
 /// Every variant of every server, or those that are asked for.
-fn targets<'a>(
+pub(crate) fn targets<'a>(
     servers: &'a [Server],
     wanted: &[String],
 ) -> Vec<(&'a Server, &'a str, &'a Variant)> {
@@ -74,31 +88,30 @@ fn targets<'a>(
         .collect()
 }
 
-async fn judge_started(
+/// Judges a server that has been started, and ends it.
+pub(crate) async fn judge_started(
     label: &str,
-    started: Result<Host, TargetError>,
-    declared: Declared,
-    known: &[&wsspec::KnownViolation],
-    arguments: &Run,
-) -> Exit {
-    let options: &Options = &arguments.options;
-    let host = match started {
-        Ok(host) => Arc::new(host),
-        Err(error) => return not_started(&error),
-    };
-    let patience = options.patience.duration();
-    let mut endpoint = Endpoint::new(host.url().clone(), patience);
-    endpoint.declared = declared;
-    endpoint.host = Some(Arc::clone(&host));
-    let exit = judge_endpoint(
-        endpoint,
-        known,
-        options,
-        judge::Server::Ends(label.to_owned()),
-    )
-    .await;
-    host.end();
-    exit
+    endpoint: Result<Endpoint, TargetError>,
+    known: &[&KnownViolation],
+    options: &Options,
+) -> Result<Finished, Exit> {
+    let endpoint = endpoint.map_err(|error| not_started(&error))?;
+    let problems = wsspec::known::problems(known);
+    if !problems.is_empty() {
+        anstream::eprint!("wsspec: {label}: {problems}");
+    }
+    let host = endpoint.host.clone();
+    let url = endpoint.url.clone();
+    let mut finished = judge_endpoint(endpoint, known, options, label).await;
+    match host {
+        Some(host) => host.end(),
+        None => {
+            if let Ok(finished) = &mut finished {
+                finished.stays_at = Some(url);
+            }
+        }
+    }
+    finished
 }
 
 fn not_started(error: &TargetError) -> Exit {

@@ -181,6 +181,9 @@ pub fn judge(id: &str, record: &Record) -> Words {
     words
 }
 
+/// The form of Autobahn's `index.json`.
+pub type Index = BTreeMap<String, BTreeMap<&'static str, Words>>;
+
 /// Autobahn's `index.json`: the server's name, and under it an entry for each
 /// case that carries one of Autobahn's.
 ///
@@ -190,7 +193,7 @@ pub fn judge(id: &str, record: &Record) -> Words {
 pub fn index<'a>(
     agent: Option<&str>,
     judged: impl IntoIterator<Item = &'a Judged>,
-) -> BTreeMap<String, BTreeMap<&'static str, Words>> {
+) -> Index {
     let mut name = agent.map(str::to_owned);
     let mut entries = BTreeMap::new();
     for judged in judged {

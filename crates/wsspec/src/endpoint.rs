@@ -77,6 +77,32 @@ impl Url {
         &self.target
     }
 
+    /// Whether it is on this machine or in a private network, as far as that
+    /// can be known: a host that has no address is not far away.
+    #[must_use]
+    pub fn is_near(&self) -> bool {
+        use std::net::{IpAddr, ToSocketAddrs};
+        let near = |address: IpAddr| match address.to_canonical() {
+            IpAddr::V4(it) => {
+                it.is_loopback()
+                    || it.is_private()
+                    || it.is_link_local()
+                    || it.is_unspecified()
+            }
+            IpAddr::V6(it) => {
+                it.is_loopback()
+                    || it.is_unique_local()
+                    || it.is_unicast_link_local()
+                    || it.is_unspecified()
+            }
+        };
+        self.socket()
+            .to_socket_addrs()
+            .map_or(true, |mut addresses| {
+                addresses.all(|address| near(address.ip()))
+            })
+    }
+
     /// The address of a server that has not said where it is.
     pub(crate) fn nowhere() -> Self {
         Self {
@@ -223,6 +249,16 @@ impl Endpoint {
             known: true,
             serves: AtomicBool::new(true),
             asking: AtomicBool::new(false),
+        }
+    }
+
+    /// The endpoint of a server that runs for this, and can be started again.
+    #[must_use]
+    pub fn of(host: Host, patience: Duration) -> Self {
+        Self {
+            url: host.url().clone(),
+            host: Some(Arc::new(host)),
+            ..Self::new(Url::nowhere(), patience)
         }
     }
 

@@ -87,6 +87,22 @@ impl KnownViolation {
     }
 }
 
+/// What is wrong with known violations themselves.
+#[must_use]
+pub fn problems(known: &[&KnownViolation]) -> String {
+    let all: Vec<_> = crate::cases::all().collect();
+    let mut problems = String::new();
+    for entry in known {
+        for pattern in entry.naming_nothing(&all) {
+            problems += &format!(
+                "a known violation names {pattern:?}, and there is no such \
+                 case\n"
+            );
+        }
+    }
+    problems
+}
+
 /// Whether an id fits a pattern with `*`.
 #[must_use]
 pub fn matches(pattern: &str, id: &str) -> bool {

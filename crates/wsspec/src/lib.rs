@@ -13,8 +13,10 @@
 //! | [`record`] | the evidence: everything that went over a connection |
 //! | [`endpoint`], [`select`], [`runner`] | where to run, what, and the run |
 //! | [`target`], [`known`] | `server.toml`: build a server, know its faults |
+//! | `harness` | the suite as tests of one's own, with the feature of that name |
 //! | [`host`], [`measured`] | the server's process: start it, measure it |
-//! | [`report`], [`results`] | results for people, and for programs |
+//! | [`report`], [`page`] | results for people: text, tables, a page |
+//! | [`results`], [`diff`] | results for programs, and what two runs differ in |
 //! | [`autobahn`] | Autobahn's words for the same records |
 
 pub mod autobahn;
@@ -24,11 +26,15 @@ pub mod clauses;
 mod content;
 pub mod coverage;
 pub mod dialer;
+pub mod diff;
 pub mod endpoint;
 pub mod explain;
+#[cfg(feature = "harness")]
+pub mod harness;
 pub mod host;
 pub mod known;
 pub mod measured;
+pub mod page;
 pub mod peer;
 pub mod record;
 pub mod report;

@@ -200,6 +200,18 @@ impl Measured {
         }
     }
 
+    /// Whether, within this time, it comes to take no more connections.
+    pub async fn refuses_within(&mut self, deadline: Duration) -> bool {
+        let deadline = tokio::time::Instant::now() + deadline;
+        while self.dialer.open().await.is_ok() {
+            if tokio::time::Instant::now() > deadline {
+                return false;
+            }
+            tokio::time::sleep(BETWEEN_LOOKS).await;
+        }
+        true
+    }
+
     /// Asks the server to end, as a service manager does: SIGTERM.
     pub fn terminate(&mut self) {
         #[cfg(unix)]

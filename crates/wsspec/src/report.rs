@@ -9,8 +9,10 @@ use std::sync::PoisonError;
 
 use anstyle::{AnsiColor, Style};
 
+use crate::clauses::clause;
+use crate::results::CaseResult;
 use crate::runner::Judged;
-use crate::verdict::{Finding, Level, Outcome};
+use crate::verdict::{Level, Outcome};
 
 /// A trace of more lines is shortened in the middle.
 const MOST_LINES: usize = 24;
@@ -34,62 +36,70 @@ fn style(outcome: Outcome) -> Style {
 #[derive(Debug)]
 pub struct Explained<'a>(pub &'a Judged);
 
+/// The same from results that have been written down.
+#[derive(Debug)]
+pub struct ExplainedResult<'a>(pub &'a CaseResult);
+
 /// The same without the trace.
 #[derive(Debug)]
-pub struct WithoutTrace<'a>(&'a Judged);
+pub struct WithoutTrace(CaseResult);
 
 impl Explained<'_> {
     /// The same without the trace.
     #[must_use]
-    pub fn without_trace(&self) -> WithoutTrace<'_> {
-        WithoutTrace(self.0)
-    }
-}
-
-impl fmt::Display for WithoutTrace<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Judged {
-            case,
-            outcome,
-            finding,
-            note,
-            ..
-        } = self.0;
-        let paint = style(*outcome);
-        writeln!(f, "{paint}{outcome}{paint:#} {}", case.id)?;
-        writeln!(f, "  rule      {}", case.rule())?;
-        for clause in case.clauses() {
-            let (section, level) = (clause.section(), clause.level);
-            writeln!(f, "            {level}, {section}: {}", clause.rule)?;
-        }
-        match finding {
-            Some(Finding::Violation { expected, got }) => {
-                writeln!(f, "  expected  {expected}")?;
-                writeln!(f, "  got       {got}")?;
-            }
-            Some(Finding::Observed(what)) => writeln!(f, "  observed  {what}")?,
-            Some(Finding::Unsupported(why) | Finding::Blocked(why)) => {
-                writeln!(f, "  because   {why}")?;
-            }
-            None => {}
-        }
-        if let Some(note) = note {
-            writeln!(f, "  note      {note}")?;
-        }
-        Ok(())
+    pub fn without_trace(&self) -> WithoutTrace {
+        WithoutTrace(CaseResult::of(self.0))
     }
 }
 
 impl fmt::Display for Explained<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.without_trace().fmt(f)?;
+        ExplainedResult(&CaseResult::of(self.0)).fmt(f)
+    }
+}
+
+impl fmt::Display for WithoutTrace {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        explain(&self.0, f)
+    }
+}
+
+impl fmt::Display for ExplainedResult<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        explain(self.0, f)?;
         let mut heading = "trace";
-        for line in trace(self.0) {
+        for line in &self.0.trace {
             writeln!(f, "  {heading:9} {line}")?;
             heading = "";
         }
         Ok(())
     }
+}
+
+fn explain(case: &CaseResult, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    let outcome = case.outcome;
+    let paint = style(outcome);
+    writeln!(f, "{paint}{outcome}{paint:#} {}", case.id)?;
+    writeln!(f, "  rule      {}", case.rule)?;
+    for clause in case.clauses.iter().filter_map(|id| clause(id)) {
+        let (section, level) = (clause.section(), clause.level);
+        writeln!(f, "            {level}, {section}: {}", clause.rule)?;
+    }
+    if let Some(expected) = &case.expected {
+        writeln!(f, "  expected  {expected}")?;
+    }
+    if let Some(got) = &case.got {
+        let heading = match outcome {
+            Outcome::Info => "observed",
+            Outcome::Unsupported | Outcome::Blocked => "because",
+            _ => "got",
+        };
+        writeln!(f, "  {heading:9} {got}")?;
+    }
+    if let Some(note) = &case.note {
+        writeln!(f, "  note      {note}")?;
+    }
+    Ok(())
 }
 
 /// The trace of the connection that a case is about, shortened in the middle.
@@ -122,10 +132,9 @@ pub struct Counts(BTreeMap<(Level, Outcome), usize>);
 impl Counts {
     /// Counts results.
     #[must_use]
-    pub fn of<'a>(judged: impl IntoIterator<Item = &'a Judged>) -> Self {
+    pub fn of(results: impl IntoIterator<Item = (Level, Outcome)>) -> Self {
         let mut counts = BTreeMap::new();
-        for judged in judged {
-            let key = (judged.case.level, judged.outcome);
+        for key in results {
             *counts.entry(key).or_default() += 1;
         }
         Self(counts)

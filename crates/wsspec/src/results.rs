@@ -1,96 +1,177 @@
-//! Results for other programs: JSON, JUnit and Markdown.
+//! Results as data: what a run has found, to be written down and read again.
 //!
 //! The JSON has a schema, `data/results-1.schema.json`; its number changes when
-//! something that was there goes or means something else.
+//! something that was there goes or means something else. JUnit, Markdown and
+//! the HTML page are made from the same data.
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use quick_junit::{NonSuccessKind, TestCase, TestCaseStatus, TestSuite};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
-use crate::report::{Counts, Explained, is_violation, trace};
+use crate::report::{Counts, ExplainedResult, is_violation, trace};
 use crate::runner::Judged;
-use crate::verdict::{Finding, Outcome};
+use crate::verdict::{Finding, Level, Outcome};
 
 /// The number of the JSON's schema.
 pub const SCHEMA: u32 = 1;
 
-/// What a run has found, as data.
-#[derive(Debug, Serialize)]
-pub struct Results<'a> {
+/// What a run has found about one server, or about several.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Results {
     schema: u32,
-    wsspec: &'static str,
-    target: String,
-    seconds: f64,
-    cases: Vec<CaseResult<'a>>,
+    /// The version of wsspec.
+    pub wsspec: String,
+    /// In the order in which they were judged.
+    pub targets: Vec<Target>,
 }
 
-#[derive(Debug, Serialize)]
-struct CaseResult<'a> {
-    id: &'a str,
-    outcome: String,
-    level: String,
-    rule: &'a str,
-    clauses: &'a [&'a str],
-    #[serde(skip_serializing_if = "Option::is_none")]
-    autobahn: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    expected: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    got: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    note: Option<&'a str>,
-    #[serde(skip_serializing_if = "<[String]>::is_empty")]
-    upstream: &'a [String],
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    trace: Vec<String>,
-    seconds: f64,
+/// What a run has found about one server.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Target {
+    /// Its address, or the name that its `server.toml` gives it.
+    pub name: String,
+    /// How long the run took, in seconds.
+    pub seconds: f64,
+    /// In the order of the RFC.
+    pub cases: Vec<CaseResult>,
 }
 
-impl<'a> Results<'a> {
-    /// The results of a run over `target` that took so many seconds.
+/// What a case has found.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct CaseResult {
+    /// The id of the case.
+    pub id: String,
+    /// The one word for it.
+    pub outcome: Outcome,
+    /// How strongly its rule binds.
+    pub level: Level,
+    /// The rule as a sentence.
+    pub rule: String,
+    /// The ids of the clauses that it tests.
+    pub clauses: Vec<String>,
+    /// The Autobahn|Testsuite case that it carries.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub autobahn: Option<String>,
+    /// What the rule asks for, where it is broken.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expected: Option<String>,
+    /// What came instead, what was observed, or why the case did not run.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub got: Option<String>,
+    /// Why it is known, or stale.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub note: Option<String>,
+    /// Threads about a known violation.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub upstream: Vec<String>,
+    /// How often what came out, where that was not always the same.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub unsteady: BTreeMap<Outcome, usize>,
+    /// The connection that the case is about.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub trace: Vec<String>,
+    /// How long the case took, in seconds.
+    pub seconds: f64,
+}
+
+/// Why a text holds no results.
+#[derive(Debug, thiserror::Error)]
+pub enum NotResults {
+    /// It is something else.
+    #[error("these are no results of wsspec: {0}")]
+    Invalid(serde_json::Error),
+    /// A later wsspec has written it.
+    #[error("the results have schema {0}, and this wsspec reads {SCHEMA}")]
+    Schema(u32),
+}
+
+impl Results {
+    /// The results about these servers.
     #[must_use]
-    pub fn new(target: &str, judged: &'a [Judged], seconds: f64) -> Self {
+    pub fn new(targets: Vec<Target>) -> Self {
         Self {
             schema: SCHEMA,
-            wsspec: env!("CARGO_PKG_VERSION"),
-            target: target.to_owned(),
+            wsspec: env!("CARGO_PKG_VERSION").to_owned(),
+            targets,
+        }
+    }
+
+    /// Reads what `--format json` has written.
+    ///
+    /// # Errors
+    ///
+    /// Anything else.
+    pub fn read(json: &str) -> Result<Self, NotResults> {
+        /// All that every schema has.
+        #[derive(Deserialize)]
+        struct Any {
+            schema: u32,
+        }
+        let any: Any =
+            serde_json::from_str(json).map_err(NotResults::Invalid)?;
+        if any.schema != SCHEMA {
+            return Err(NotResults::Schema(any.schema));
+        }
+        serde_json::from_str(json).map_err(NotResults::Invalid)
+    }
+}
+
+impl Target {
+    /// What a run over `name` that took so many seconds has found.
+    #[must_use]
+    pub fn new(name: &str, judged: &[Judged], seconds: f64) -> Self {
+        Self {
+            name: name.to_owned(),
             seconds,
             cases: judged.iter().map(CaseResult::of).collect(),
         }
     }
-}
 
-impl<'a> CaseResult<'a> {
-    fn of(judged: &'a Judged) -> Self {
-        let case = judged.case;
-        let expected = match &judged.finding {
-            Some(Finding::Violation { expected, .. }) => Some(&**expected),
-            _ => None,
-        };
-        // What holds needs no evidence, and would be most of the file.
-        let trace = match judged.outcome {
-            Outcome::Pass => Vec::new(),
-            _ => trace(judged),
-        };
-        Self {
-            id: case.id,
-            outcome: judged.outcome.to_string(),
-            level: case.level.to_string(),
-            rule: case.rule(),
-            clauses: case.clauses,
-            autobahn: case.autobahn,
-            expected,
-            got: judged.finding.as_ref().map(Finding::got),
-            note: judged.note.as_deref(),
-            upstream: &judged.upstream,
-            trace,
-            seconds: judged.duration.as_secs_f64(),
-        }
+    /// How many cases of each level came out how.
+    #[must_use]
+    pub fn counts(&self) -> Counts {
+        let cases = self.cases.iter();
+        Counts::of(cases.map(|case| (case.level, case.outcome)))
     }
 }
 
-/// The results as a JUnit report: one suite, one test a case. What is
+impl CaseResult {
+    /// What a case has found, without its evidence but the trace.
+    #[must_use]
+    pub fn of(judged: &Judged) -> Self {
+        let case = judged.case;
+        let expected = match &judged.finding {
+            Some(Finding::Violation { expected, .. }) => Some(expected.clone()),
+            _ => None,
+        };
+        let clauses = case.clauses.iter();
+        Self {
+            id: case.id.to_owned(),
+            outcome: judged.outcome,
+            level: case.level,
+            rule: case.rule().to_owned(),
+            clauses: clauses.map(|&id| id.to_owned()).collect(),
+            autobahn: case.autobahn.map(str::to_owned),
+            expected,
+            got: judged.finding.as_ref().map(Finding::got),
+            note: judged.note.clone(),
+            upstream: judged.upstream.clone(),
+            unsteady: BTreeMap::new(),
+            trace: trace(judged),
+            seconds: judged.duration.as_secs_f64(),
+        }
+    }
+
+    /// Whether a run should fail for it.
+    #[must_use]
+    pub fn fails(&self, strict: bool) -> bool {
+        self.outcome == Outcome::Broken || is_violation(self.outcome, strict)
+    }
+}
+
+/// The results as a JUnit report: one suite a server, one test a case. What is
 /// `unsupported`, `blocked` or known counts as skipped; what the RFC leaves
 /// open has passed.
 ///
@@ -98,45 +179,45 @@ impl<'a> CaseResult<'a> {
 ///
 /// None but those of the XML writer.
 pub fn junit(
-    target: &str,
-    judged: &[Judged],
+    results: &Results,
     strict: bool,
 ) -> Result<String, quick_junit::SerializeError> {
-    let mut suite = TestSuite::new(target);
-    for judged in judged {
-        let mut test = TestCase::new(judged.case.id, status(judged, strict));
-        test.set_time(judged.duration);
-        test.set_classname(format!("wsspec.{}", judged.case.level));
-        suite.add_test_case(test);
-    }
     let mut report = quick_junit::Report::new("wsspec");
-    report.add_test_suite(suite);
+    for target in &results.targets {
+        let mut suite = TestSuite::new(target.name.as_str());
+        for case in &target.cases {
+            let mut test =
+                TestCase::new(case.id.as_str(), status(case, strict));
+            let took = std::time::Duration::try_from_secs_f64(case.seconds);
+            test.set_time(took.unwrap_or_default());
+            test.set_classname(format!("wsspec.{}", case.level));
+            suite.add_test_case(test);
+        }
+        report.add_test_suite(suite);
+    }
     report.to_string()
 }
 
-fn status(judged: &Judged, strict: bool) -> TestCaseStatus {
-    let broken = judged.outcome == Outcome::Broken;
-    if broken || is_violation(judged.outcome, strict) {
-        let kind = match broken {
-            true => NonSuccessKind::Error,
-            false => NonSuccessKind::Failure,
+fn status(case: &CaseResult, strict: bool) -> TestCaseStatus {
+    if case.fails(strict) {
+        let kind = match case.outcome {
+            Outcome::Broken => NonSuccessKind::Error,
+            _ => NonSuccessKind::Failure,
         };
         let mut status = TestCaseStatus::non_success(kind);
-        let got = judged.finding.as_ref().map(Finding::got);
-        status.set_message(got.unwrap_or_else(|| judged.outcome.to_string()));
-        status.set_type(judged.outcome.to_string());
-        let text = Explained(judged).to_string();
-        status.set_description(plain(&text));
+        let got = case.got.clone();
+        status.set_message(got.unwrap_or_else(|| case.outcome.to_string()));
+        status.set_type(case.outcome.to_string());
+        status.set_description(plain(&ExplainedResult(case).to_string()));
         return status;
     }
-    match judged.outcome {
+    match case.outcome {
         Outcome::Pass | Outcome::Info => TestCaseStatus::success(),
         outcome => {
             let mut status = TestCaseStatus::skipped();
-            let why = judged.note.clone();
-            let why = why.or(judged.finding.as_ref().map(Finding::got));
+            let why = case.note.as_ref().or(case.got.as_ref());
             status.set_type(outcome.to_string());
-            status.set_message(why.unwrap_or_default());
+            status.set_message(why.cloned().unwrap_or_default());
             status
         }
     }
@@ -145,25 +226,27 @@ fn status(judged: &Judged, strict: bool) -> TestCaseStatus {
 /// The results in Markdown, for the summary of a CI run: the counts, and each
 /// case that fails, folded.
 #[must_use]
-pub fn markdown(target: &str, judged: &[Judged], strict: bool) -> String {
-    let mut text = format!("## wsspec: {target}\n\n```text\n");
-    text += &plain(&Counts::of(judged).to_string());
-    text += "```\n";
-    let broken = |judged: &&Judged| {
-        judged.outcome == Outcome::Broken
-            || is_violation(judged.outcome, strict)
-    };
-    for judged in judged.iter().filter(broken) {
-        let (outcome, id) = (judged.outcome, judged.case.id);
-        let explained = plain(&Explained(judged).to_string());
-        // Longer than any run of backticks that a peer could send.
-        let fence = "`".repeat(3 + most_backticks(&explained));
-        _ = write!(
-            text,
-            "\n<details><summary><b>{outcome}</b> <code>{id}</code>: \
-             {}</summary>\n\n{fence}text\n{explained}{fence}\n\n</details>\n",
-            judged.case.rule()
-        );
+pub fn markdown(results: &Results, strict: bool) -> String {
+    let mut text = String::new();
+    for target in &results.targets {
+        let counts = plain(&target.counts().to_string());
+        let name = &target.name;
+        _ = write!(text, "## wsspec: {name}\n\n```text\n{counts}```\n\n");
+        let failing = target.cases.iter();
+        for case in failing.filter(|case| case.fails(strict)) {
+            let CaseResult {
+                outcome, id, rule, ..
+            } = case;
+            let explained = plain(&ExplainedResult(case).to_string());
+            // Longer than any run of backticks that a peer could send.
+            let fence = "`".repeat(3 + most_backticks(&explained));
+            _ = write!(
+                text,
+                "<details><summary><b>{outcome}</b> <code>{id}</code>: \
+                 {rule}</summary>\n\n{fence}text\n{explained}{fence}\n\n\
+                 </details>\n\n"
+            );
+        }
     }
     text
 }

@@ -15,8 +15,8 @@ use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Deserializer};
 
-use crate::endpoint::{Declared, Url};
-use crate::host::Launcher;
+use crate::endpoint::{Declared, Endpoint, Url};
+use crate::host::{Host, Launcher};
 use crate::known::KnownViolation;
 
 /// How long a server may take from its start to its ready line.
@@ -61,6 +61,10 @@ pub struct Variant {
     pub build: Option<Vec<String>>,
     /// The command that starts it.
     pub run: Option<Vec<String>>,
+    /// Where it listens, if it does not say so itself; with neither `cargo`
+    /// nor `run` somebody else has started it.
+    #[serde(default, deserialize_with = "url")]
+    pub url: Option<Url>,
     /// What the machine must have.
     pub needs: Option<Needs>,
     /// The largest message that it echoes.
@@ -131,6 +135,13 @@ pub struct Needs {
     pub check: Vec<String>,
     /// What to do where it isn't, for a person.
     pub install: String,
+}
+
+fn url<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Url>, D::Error> {
+    let text = String::deserialize(from)?;
+    text.parse()
+        .map(Some)
+        .map_err(serde::de::Error::custom)
 }
 
 /// A number of octets, written such as `64 MiB`.
@@ -351,10 +362,13 @@ impl Server {
             match (&variant.cargo, &variant.run) {
                 (Some(_), None) if variant.build.is_none() => {}
                 (None, Some(run)) if !run.is_empty() => {}
+                (None, None)
+                    if variant.url.is_some() && variant.build.is_none() => {}
                 _ => {
                     return Err(invalid(format!(
                         "variant.{name} needs either cargo, or run (and, \
-                         where it has to be built, build)"
+                         where it has to be built, build), or url alone \
+                         where somebody else starts it"
                     )));
                 }
             }
@@ -476,6 +490,33 @@ impl Server {
     /// A server that can't be started, or ends, or is not ready in time.
     pub fn start(&self, run: &[String]) -> Result<Running, TargetError> {
         self.launcher(run).start()
+    }
+
+    /// Builds a variant and starts it, unless somebody else does, and tells
+    /// where and how to judge it.
+    ///
+    /// # Errors
+    ///
+    /// As [`build`](Self::build) and [`start`](Self::start).
+    pub fn endpoint(
+        &self,
+        variant: &Variant,
+        patience: Duration,
+    ) -> Result<Endpoint, TargetError> {
+        let run = self.build(variant)?;
+        let mut endpoint = match &variant.url {
+            Some(url) if run.is_empty() => Endpoint::new(url.clone(), patience),
+            url => {
+                let launcher = self.launcher(&run);
+                let launcher = match url {
+                    Some(url) => launcher.at(url.clone()),
+                    None => launcher,
+                };
+                Endpoint::of(Host::start(launcher)?, patience)
+            }
+        };
+        endpoint.declared = variant.declared();
+        Ok(endpoint)
     }
 
     /// How to start a variant with what [`build`](Self::build) told.

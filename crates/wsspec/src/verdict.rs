@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use serde::{Deserialize, Serialize};
+
 /// What a case says of the server: nothing but that its rule holds, or a
 /// [`Finding`].
 pub type Verdict = Result<(), Finding>;
@@ -48,7 +50,19 @@ impl Finding {
 }
 
 /// How strongly the tested rule binds.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(
+    Clone,
+    Copy,
+    Debug,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Hash,
+    Serialize,
+    Deserialize,
+)]
+#[serde(rename_all = "UPPERCASE")]
 pub enum Level {
     /// An RFC's MUST.
     Must,
@@ -72,7 +86,19 @@ impl fmt::Display for Level {
 }
 
 /// The one word for a case at the end of a run.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(
+    Clone,
+    Copy,
+    Debug,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Hash,
+    Serialize,
+    Deserialize,
+)]
+#[serde(rename_all = "kebab-case")]
 pub enum Outcome {
     /// The rule holds.
     Pass,

@@ -45,6 +45,7 @@ enum Meets {
 const MEETS: &[(Meets, &str)] = &[
     (Meets::Guarded, "6455/10.2/*"),
     (Meets::Guarded, "6455/4.2.1/request-without-origin"),
+    (Meets::Guarded, "6455/4.2.2/known-subprotocol"),
     (Meets::Guarded, "9110/11.6.1/*"),
     (Meets::Guarded, "hostile/access/*"),
     (Meets::Guarded, "hostile/slow/*"),
@@ -2277,6 +2278,7 @@ const CATALOGUE: &[(Defect, &[&str])] = &[
         &["hostile/access/credential-is-not-inherited"],
     ),
     (Defect::NoChallenge, &["9110/11.6.1/401-has-a-challenge"]),
+    (Defect::SubprotocolNotNamed, &[]),
     (
         Defect::RefusalRepeatsFields,
         &["hostile/access/secret-is-not-repeated/refusal"],

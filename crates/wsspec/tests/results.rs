@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use reference::{Defect, Kind, Reference};
 use serde_json::Value;
-use wsspec::results::{Results, junit, markdown};
+use wsspec::results::{Results, Target, junit, markdown};
 use wsspec::{Endpoint, Judged, Runner, cases};
 
 /// A few cases of every outcome that a plain run has.
@@ -24,6 +24,10 @@ async fn judged() -> Vec<Judged> {
             || case.id.contains("6455/10.4/")
     });
     Runner::new(endpoint, 16).run(some, |_| {}).await
+}
+
+fn results(judged: &[Judged]) -> Results {
+    Results::new(vec![Target::new("reference", judged, 1.5)])
 }
 
 fn schema() -> Value {
@@ -73,11 +77,13 @@ fn check(value: &Value, schema: &Value, at: &str) {
 #[tokio::test]
 async fn json_keeps_to_its_schema() {
     let judged = judged().await;
-    let results = Results::new("reference", &judged, 1.5);
+    let results = results(&judged);
     let value = serde_json::to_value(&results).expect("JSON");
     check(&value, &schema(), "results");
     let of = |property: &str| -> BTreeSet<String> {
-        let cases = value["cases"].as_array().expect("cases");
+        let cases = value["targets"][0]["cases"]
+            .as_array()
+            .expect("cases");
         let values = cases
             .iter()
             .filter_map(|it| it[property].as_str());
@@ -87,6 +93,8 @@ async fn json_keeps_to_its_schema() {
     assert_eq!(of("outcome"), outcomes.map(str::to_owned).into());
     assert_eq!(of("id").len(), judged.len());
     assert!(of("expected").contains("PONG \"Hello, world!\""));
+    let read = Results::read(&value.to_string()).expect("results");
+    assert_eq!(read, results);
 }
 
 #[tokio::test]
@@ -99,7 +107,7 @@ async fn junit_counts_what_fails_and_what_is_skipped() {
     };
     let (fail, skipped) = (count("fail"), count("unsupported"));
     assert!(fail > 0 && skipped > 0);
-    let xml = junit("reference", &judged, false).expect("XML");
+    let xml = junit(&results(&judged), false).expect("XML");
     let head = format!(
         "tests=\"{}\" skipped=\"{skipped}\" failures=\"{fail}\" errors=\"0\"",
         judged.len()
@@ -111,7 +119,7 @@ async fn junit_counts_what_fails_and_what_is_skipped() {
 #[tokio::test]
 async fn markdown_shows_each_case_that_fails() {
     let judged = judged().await;
-    let text = markdown("reference", &judged, false);
+    let text = markdown(&results(&judged), false);
     let failing = judged
         .iter()
         .filter(|it| it.outcome.to_string() == "fail");

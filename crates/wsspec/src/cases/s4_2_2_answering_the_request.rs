@@ -49,6 +49,10 @@ cases! { Dialer:
         => one_was_chosen(|it| {
             it.add("Sec-WebSocket-Protocol", "x-one.example, x-two.example")
         });
+    /// Whether a server names a subprotocol that it speaks, and that stands
+    /// behind one that nobody knows, is left to it.
+    May "6455/4.2.2/known-subprotocol" ["6455-4.2.2-21"]
+        => known_subprotocol;
     /// Several lines of subprotocols are one list.
     Should "6455/4.2.2/subprotocol-is-one-token/two-lines" ["6455-4.2.2-12", "6455-4.2.2-13"]
         => one_was_chosen(|it| {
@@ -198,6 +202,30 @@ async fn answer_lacks(
 
 /// Offers a name that nobody knows. A server that takes every name has agreed
 /// all the same, so that is only told.
+async fn known_subprotocol(dialer: &mut Dialer) -> Verdict {
+    let known = dialer.endpoint().declared.subprotocol.clone();
+    let Some(known) = known else {
+        return Err(Finding::Unsupported(
+            "the server declares no handshake.subprotocol that it speaks"
+                .to_owned(),
+        ));
+    };
+    dialer.open().await?;
+    let offer = format!("x-nobody-knows, {known}");
+    let request = dialer
+        .request()
+        .add("Sec-WebSocket-Protocol", offer);
+    let answer = dialer.dial(request).await?;
+    let head = answer.head()?;
+    let named = head
+        .fields
+        .has_token("Sec-WebSocket-Protocol", &known);
+    Err(Finding::Observed(match named {
+        true => "it is named".to_owned(),
+        false => "it is not named".to_owned(),
+    }))
+}
+
 async fn subprotocol_was_offered(dialer: &mut Dialer) -> Verdict {
     let (name, offer) = ("Sec-WebSocket-Protocol", "x-unknown.example");
     let request = dialer.request().add(name, offer);

@@ -53,7 +53,6 @@ impl Peer {
     /// Another message, no message, or a server that says that it is too long.
     pub async fn echoes(&mut self, volume: Volume, pieces: Pieces) -> Verdict {
         self.step();
-        let endpoint = Arc::clone(&self.wire.endpoint);
         if self.is_over_limits(volume, pieces) && self.timer.is_none() {
             return Err(Finding::Unsupported(format!(
                 "the declared limits are under {} octets",
@@ -284,18 +283,34 @@ impl Peer {
         self.quiet = true;
         let mut came = 0;
         let mut other = None;
+        let mut differs_at = None;
         while came < count && other.is_none() {
             // The timer counts for all of them.
             self.reply(message.clone()).await?;
             match self.next().await? {
                 got if got == expected => came += 1,
+                // Autobahn does not look at the octets, and goes on.
+                Incoming::Message(opcode, payload)
+                    if opcode == volume.opcode
+                        && payload.len() as u64 == volume.length =>
+                {
+                    came += 1;
+                    differs_at.get_or_insert(came);
+                }
                 got => other = Some(got),
             }
         }
         self.quiet = false;
         self.wire
             .note(What::ReceivedMessages(messages(came)));
-        let Some(got) = other else { return Ok(()) };
+        let Some(got) = other else {
+            let Some(number) = differs_at else {
+                return Ok(());
+            };
+            let got = format!("other octets in echo {number}");
+            let finding = Err(Finding::violation(volume, got));
+            return self.after_volume(finding, BytesMut::new()).await;
+        };
         let got = format!("{got} behind {came} echoes");
         let verdict = match self.ended || self.close_received || self.waited {
             true => Err(self.no_echo(volume, &got)),

@@ -10,6 +10,9 @@ pub(super) const ORIGIN: &str = "https://app.example";
 /// The token that is asked for.
 pub(super) const TOKEN: &str = "open-sesame";
 
+/// The subprotocol that is spoken.
+pub(super) const SUBPROTOCOL: &str = "echo.v1";
+
 pub(super) fn origin_is_allowed(
     fields: &Fields,
     defect: Option<Defect>,

@@ -433,6 +433,8 @@ defects! {
     CredentialInherited,
     /// A 401 lacks WWW-Authenticate.
     NoChallenge,
+    /// A subprotocol that the server speaks is not named, which it may.
+    SubprotocolNotNamed,
     /// A refusal says what was in the request.
     RefusalRepeatsFields,
     /// A Close says what text was not UTF-8.
@@ -556,6 +558,7 @@ impl Kind {
             Self::Guarded => Declared {
                 origin: Some(guard::ORIGIN.to_owned()),
                 bearer: Some(guard::TOKEN.to_owned()),
+                subprotocol: Some(guard::SUBPROTOCOL.to_owned()),
                 handshake_deadline: Some(HANDSHAKE),
                 ping_interval: Some(PING),
                 close_deadline: Some(CLOSE),
@@ -1368,6 +1371,12 @@ impl Connection {
                 answer.push(("Content-Length", "0".to_owned()));
             }
             _ => {}
+        }
+        if self.shared.kind == Kind::Guarded
+            && !self.has(Defect::SubprotocolNotNamed)
+            && fields.has_token(protocol, guard::SUBPROTOCOL)
+        {
+            answer.push((protocol, guard::SUBPROTOCOL.to_owned()));
         }
         answer.push(("Sec-WebSocket-Accept", accept_value));
         let answer: Vec<_> = answer

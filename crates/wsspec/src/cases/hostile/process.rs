@@ -380,10 +380,10 @@ pub(in crate::cases) mod lifetime {
         if let Some(peer) = peers.first_mut() {
             peer.next_within(deadline).await?;
         }
-        match measured.open().await {
-            Err(_) => Ok(()),
-            Ok(_) => Err(Finding::violation(
-                "no connection to a server that ends",
+        match measured.refuses_within(deadline).await {
+            true => Ok(()),
+            false => Err(Finding::violation(
+                format_args!("no more connections within {deadline:?}"),
                 "a 101",
             )),
         }
