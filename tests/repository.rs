@@ -365,6 +365,12 @@ fn every_source_file_opens_with_what_it_is() {
 fn no_test_sleeps() {
     // The listing of raw hyper waits when it is out of descriptors, and that
     // is the program, not a test.
+    let exceptions = [
+        // A process says nothing when it has closed a descriptor.
+        "crates/wsspec/src/measured.rs",
+        // An endpoint with deadlines and Pings.
+        "crates/wsspec/tests/reference/mod.rs",
+    ];
     let needle = concat!("sle", "ep");
     for folder in [
         "tests",
@@ -373,6 +379,9 @@ fn no_test_sleeps() {
         "crates/wsspec-cli",
     ] {
         for path in files(folder, ".rs") {
+            if exceptions.iter().any(|it| path.ends_with(it)) {
+                continue;
+            }
             let text = read(&path);
             for call in [format!("{needle}("), format!("{needle}_until(")] {
                 assert!(

@@ -29,7 +29,7 @@ const VOLUMES_AT_A_TIME: usize = 8;
 
 /// How many servers of a case's own run at a time: what is measured is not
 /// time, but there are not many processors.
-const OWN_AT_A_TIME: usize = 3;
+const OWN_AT_A_TIME: usize = 4;
 
 /// So many times the patience is the end of a case that goes on although each
 /// of its steps is bounded: some have forty steps, and a witness takes ten.
