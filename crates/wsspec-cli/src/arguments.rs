@@ -68,6 +68,9 @@ pub(crate) struct Update {
     #[arg(long, value_name = "NAME")]
     pub(crate) variant: Vec<String>,
 
+    #[command(flatten)]
+    pub(crate) select: Select,
+
     /// Take in what a run with --strict fails for, too
     #[arg(long)]
     pub(crate) strict: bool,

@@ -1,26 +1,18 @@
 //! `wsspec baseline update`: brings the known violations of a `server.toml` up
 //! to date.
-//!
-//! What the file says by hand stays: comments, order, `why`, `upstream`.
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
-use toml_edit::{Array, ArrayOfTables, DocumentMut, Item, Table, value};
-use wsspec::known::{KnownViolation, matches};
-use wsspec::report::is_violation;
-use wsspec::runner::Runner;
-use wsspec::{Judged, Outcome, cases};
+use wsspec::baseline::{self, Outcomes, Updated};
+use wsspec::runner::{JOBS, Runner};
 
 use crate::arguments::{Update, usage};
 use crate::run::{load, targets};
-use crate::{Exit, reach};
-
-/// What came out of the cases, by variant and id.
-type Outcomes = BTreeMap<String, BTreeMap<&'static str, Outcome>>;
+use crate::{Exit, reach, selected};
 
 pub(crate) async fn update(arguments: &Update) -> Exit {
     let file = &arguments.file;
+    let cases = selected(&arguments.select.selection());
     let servers = match load(std::slice::from_ref(file)) {
         Ok(servers) => servers,
         Err(exit) => return exit,
@@ -40,15 +32,16 @@ pub(crate) async fn update(arguments: &Update) -> Exit {
             usage("it is neither this machine nor in a private network");
         }
         let host = endpoint.host.clone();
-        let runner = Runner::new(endpoint, wsspec::runner::JOBS);
+        let runner = Runner::new(endpoint, JOBS);
         if let Err(exit) = reach(&runner).await {
             return exit;
         }
-        let judged = runner.run(cases::all(), |_| {}).await;
+        let judged = runner.run(cases.iter().copied(), |_| {}).await;
         if let Some(host) = host {
             host.end();
         }
-        outcomes.insert(name.to_owned(), of(&judged));
+        let of_variant = judged.iter().map(|it| (it.case.id, it.outcome));
+        outcomes.insert(name.to_owned(), of_variant.collect());
     }
     let Some(server) = servers.first() else {
         return Exit::OwnFault;
@@ -57,19 +50,11 @@ pub(crate) async fn update(arguments: &Update) -> Exit {
         Ok(text) => text,
         Err(error) => return failed(file, &error),
     };
-    let known = &server.known_violation;
-    let all = server
-        .variant
-        .keys()
-        .map(String::as_str)
-        .collect();
-    let baseline = Baseline {
-        known,
-        all,
-        outcomes: &outcomes,
-        strict: arguments.strict,
-    };
-    let (updated, told) = match baseline.update(&text) {
+    let updated = baseline::update(&text, server, &outcomes, arguments.strict);
+    let Updated {
+        text: updated,
+        told,
+    } = match updated {
         Ok(updated) => updated,
         Err(error) => return failed(file, &error),
     };
@@ -86,13 +71,6 @@ pub(crate) async fn update(arguments: &Update) -> Exit {
     }
 }
 
-fn of(judged: &[Judged]) -> BTreeMap<&'static str, Outcome> {
-    judged
-        .iter()
-        .map(|judged| (judged.case.id, judged.outcome))
-        .collect()
-}
-
 /// Whoever is killed in the middle leaves the old file or the new one.
 fn replace(file: &Path, text: &str) -> std::io::Result<()> {
     let mut beside = file.as_os_str().to_owned();
@@ -104,222 +82,4 @@ fn replace(file: &Path, text: &str) -> std::io::Result<()> {
 fn failed(file: &Path, error: &dyn std::fmt::Display) -> Exit {
     anstream::eprintln!("wsspec: {}: {error}", file.display());
     Exit::OwnFault
-}
-
-/// What is known, and what has come out.
-struct Baseline<'a> {
-    known: &'a [KnownViolation],
-    /// The names of all variants.
-    all: BTreeSet<&'a str>,
-    outcomes: &'a Outcomes,
-    strict: bool,
-}
-
-/// The ids of cases with the variants that they are about.
-type ByVariants = BTreeMap<BTreeSet<String>, Vec<String>>;
-
-impl Baseline<'_> {
-    /// The file's text as it should be, and what has changed in it.
-    fn update(
-        &self,
-        text: &str,
-    ) -> Result<(String, Vec<String>), toml_edit::TomlError> {
-        let mut document: DocumentMut = text.parse()?;
-        let mut told = Vec::new();
-        let mut new = Vec::new();
-        let mut entries = match document.remove("known-violation") {
-            Some(Item::ArrayOfTables(entries)) => entries,
-            _ => ArrayOfTables::new(),
-        };
-        let mut gone = Vec::new();
-        for (at, known) in self.known.iter().enumerate() {
-            let Some(entry) = entries.get_mut(at) else {
-                break;
-            };
-            let kept = self.kept(known, &mut new, &mut told);
-            if kept.is_empty() {
-                gone.push(at);
-            } else if kept != known.case.as_slice() {
-                set_cases(entry, &kept);
-            }
-        }
-        for at in gone.into_iter().rev() {
-            entries.remove(at);
-        }
-        for (variants, ids) in self.unknown() {
-            for ids in by_rule(&ids) {
-                told.push(format!("new    {}", ids.join(", ")));
-                let mut entry = Table::new();
-                self.fill(&mut entry, &variants, &ids, "");
-                new.push(entry);
-            }
-        }
-        for entry in new {
-            entries.push(entry);
-        }
-        if !entries.is_empty() {
-            let item = Item::ArrayOfTables(entries);
-            document.insert("known-violation", item);
-        }
-        Ok((document.to_string(), told))
-    }
-
-    /// The patterns of an entry that still name what is broken. Where a case
-    /// holds in one variant and not in another, the other gets an entry of its
-    /// own.
-    fn kept(
-        &self,
-        known: &KnownViolation,
-        new: &mut Vec<Table>,
-        told: &mut Vec<String>,
-    ) -> Vec<String> {
-        let patterns = known.case.as_slice();
-        let ran: Vec<_> = self
-            .outcomes
-            .keys()
-            .filter(|variant| known.is_for(variant))
-            .collect();
-        let about_all = self
-            .all
-            .iter()
-            .filter(|variant| known.is_for(variant))
-            .all(|variant| ran.iter().any(|it| it == variant));
-        // What is not known of all of them is left alone.
-        if known.intermittent.is_some() || !about_all {
-            return patterns.to_vec();
-        }
-        let mut kept = Vec::new();
-        let mut apart = ByVariants::new();
-        for pattern in patterns {
-            let mut broken = Vec::new();
-            let mut all_are = true;
-            let ids = cases::all().map(|case| case.id);
-            for id in ids.filter(|id| matches(pattern, id)) {
-                let of = |holds: bool| -> BTreeSet<String> {
-                    let variants = ran.iter();
-                    variants
-                        .filter(|variant| self.holds(variant, id) == holds)
-                        .map(|variant| (*variant).clone())
-                        .collect()
-                };
-                let (holds, breaks) = (of(true), of(false));
-                if holds.is_empty() {
-                    broken.push(id.to_owned());
-                    continue;
-                }
-                all_are = false;
-                told.push(format!("holds  {id}"));
-                if !breaks.is_empty() {
-                    apart
-                        .entry(breaks)
-                        .or_default()
-                        .push(id.to_owned());
-                }
-            }
-            match all_are && !broken.is_empty() {
-                true => kept.push(pattern.clone()),
-                false => kept.extend(broken),
-            }
-        }
-        for (variants, ids) in apart {
-            let mut entry = Table::new();
-            self.fill(&mut entry, &variants, &ids, &known.why);
-            let threads = known.upstream.as_slice();
-            if !threads.is_empty() {
-                entry["upstream"] = value(list(threads));
-            }
-            new.push(entry);
-        }
-        kept
-    }
-
-    /// Whether a case passes in a variant: then an entry for it is stale.
-    fn holds(&self, variant: &str, id: &str) -> bool {
-        let outcomes = self.outcomes.get(variant);
-        outcomes.and_then(|it| it.get(id)) == Some(&Outcome::Pass)
-    }
-
-    /// What fails a run and no entry names, by the variants in which it does.
-    fn unknown(&self) -> ByVariants {
-        let mut by_id: BTreeMap<&str, BTreeSet<String>> = BTreeMap::new();
-        for (variant, outcomes) in self.outcomes {
-            for (id, outcome) in outcomes {
-                let is_known = self.known.iter().any(|entry| {
-                    let mut patterns = entry.case.as_slice().iter();
-                    entry.is_for(variant) && patterns.any(|it| matches(it, id))
-                });
-                // What is blocked is not broken.
-                let fails = *outcome != Outcome::Blocked
-                    && is_violation(*outcome, self.strict);
-                if fails && !is_known {
-                    by_id
-                        .entry(id)
-                        .or_default()
-                        .insert(variant.clone());
-                }
-            }
-        }
-        let mut by_variants = ByVariants::new();
-        for id in cases::all().map(|case| case.id) {
-            if let Some(variants) = by_id.remove(id) {
-                by_variants
-                    .entry(variants)
-                    .or_default()
-                    .push(id.to_owned());
-            }
-        }
-        by_variants
-    }
-
-    fn fill(
-        &self,
-        entry: &mut Table,
-        variants: &BTreeSet<String>,
-        ids: &[String],
-        why: &str,
-    ) {
-        let is_all = self.all.iter().all(|it| variants.contains(*it));
-        if !is_all {
-            let variants: Vec<_> = variants.iter().cloned().collect();
-            entry["variant"] = match &variants[..] {
-                [only] => value(only),
-                several => value(list(several)),
-            };
-        }
-        set_cases(entry, ids);
-        entry["why"] = value(why);
-    }
-}
-
-/// Ids of one rule belong together.
-fn by_rule(ids: &[String]) -> Vec<Vec<String>> {
-    let rule = |id: &String| -> String {
-        id.split('/')
-            .take(3)
-            .collect::<Vec<_>>()
-            .join("/")
-    };
-    ids.chunk_by(|one, other| rule(one) == rule(other))
-        .map(<[String]>::to_vec)
-        .collect()
-}
-
-fn set_cases(entry: &mut Table, ids: &[String]) {
-    entry["case"] = match ids {
-        [only] => value(only),
-        several => value(list(several)),
-    };
-}
-
-/// One a line, if there is more than one.
-fn list(texts: &[String]) -> Array {
-    let mut list: Array = texts.iter().collect();
-    if texts.len() > 1 {
-        for item in list.iter_mut() {
-            item.decor_mut().set_prefix("\n    ");
-        }
-        list.set_trailing("\n");
-        list.set_trailing_comma(true);
-    }
-    list
 }

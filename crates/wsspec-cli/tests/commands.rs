@@ -25,11 +25,16 @@ fn wsspec(arguments: &[&str]) -> (Option<i32>, String, String) {
 
 /// An echo that answers Pings on every second connection.
 fn unsteady_server() -> String {
+    server(|number| number % 2 == 1)
+}
+
+/// An echo that answers Pings on some connections.
+fn server(answers_pings: fn(usize) -> bool) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
     let address = listener.local_addr().expect("an address");
     thread::spawn(move || {
         for (number, stream) in listener.incoming().flatten().enumerate() {
-            thread::spawn(move || serve(stream, number % 2 == 1));
+            thread::spawn(move || serve(stream, answers_pings(number)));
         }
     });
     format!("ws://{address}/ws")
@@ -188,4 +193,172 @@ fn run_ends_what_it_started() {
         .status()
         .expect("kill can be started");
     assert!(!left.success(), "{} still runs", pid.trim());
+}
+
+/// A file of this test run, with this text.
+fn file(name: &str, text: &str) -> String {
+    let folder = env!("CARGO_TARGET_TMPDIR");
+    let path = format!("{folder}/{}-{name}", std::process::id());
+    std::fs::write(&path, text).expect("a file is written");
+    path
+}
+
+fn read(path: &str) -> String {
+    std::fs::read_to_string(path).expect("a file is read")
+}
+
+#[test]
+fn a_baseline_keeps_what_was_written_by_hand() {
+    let url = server(|_| false);
+    let config = format!(
+        "# Ours.\n\
+         name = \"deaf\"\nlanguage = \"Rust\"\nstack = \"none\"\n\n\
+         [variant.echo]\nurl = \"{url}\" # it runs already\n\n\
+         # A reason.\n\
+         [[known-violation]]\n\
+         case = [\"{PING}\", \"6455/5.2/any-length-is-echoed/text-0\"]\n\
+         why = \"it never answers\" # ever\n"
+    );
+    let path = file("baseline.toml", &config);
+    let some = [
+        "--case",
+        "6455/5.5.2/ping-is-answered/*",
+        "--case",
+        "6455/5.2/any-length-is-echoed/text-0",
+        "--timeout",
+        "0.3",
+    ];
+    let with = |words: &[&str]| wsspec(&[words, &some].concat());
+
+    // Stale, and more than is known.
+    let (code, text, error) = with(&["run", "--config", &path]);
+    assert_eq!(code, Some(1), "{text}{error}");
+    let (code, told, error) = with(&["baseline", "update", &path]);
+    assert_eq!(code, Some(0), "{told}{error}");
+    assert!(
+        told.contains("holds  6455/5.2/any-length-is-echoed/text-0"),
+        "{told}"
+    );
+    let updated = read(&path);
+    for kept in [
+        "# Ours.",
+        "# it runs already",
+        "# A reason.",
+        "\"it never answers\" # ever",
+        &format!("case = \"{PING}\""),
+        "\"6455/5.5.2/ping-is-answered/empty\",",
+        "why = \"\"",
+    ] {
+        assert!(updated.contains(kept), "{kept} is missing:\n{updated}");
+    }
+    assert!(!updated.contains("text-0"), "{updated}");
+
+    // Now everything is known, if not why.
+    let (code, text, error) = with(&["run", "--config", &path]);
+    assert_eq!(code, Some(0), "{text}{error}");
+    assert!(error.contains("nobody says why"), "{error}");
+    let (code, told, error) = with(&["baseline", "update", &path]);
+    assert_eq!(code, Some(0), "{told}{error}");
+    assert!(told.contains("is up to date"), "{told}");
+    assert_eq!(read(&path), updated);
+}
+
+#[test]
+fn a_case_that_has_disappeared_is_told() {
+    let url = server(|_| true);
+    let config = format!(
+        "name = \"it\"\nlanguage = \"Rust\"\nstack = \"none\"\n\
+         [variant.echo]\nurl = \"{url}\"\n\
+         [[known-violation]]\ncase = \"6455/0.0/gone\"\nwhy = \"long ago\"\n"
+    );
+    let path = file("gone.toml", &config);
+    let (code, text, error) =
+        wsspec(&["run", "--config", &path, "--case", PING]);
+    assert_eq!(code, Some(0), "{text}{error}");
+    assert!(error.contains("6455/0.0/gone"), "{error}");
+}
+
+#[test]
+fn reports_are_written_in_the_form_that_their_names_ask_for() {
+    let url = server(|_| false);
+    let path = |ending: &str| file(&format!("report.{ending}"), "old");
+    let begins = [
+        ("html", "<!"),
+        ("json", "{"),
+        ("xml", "<?xml"),
+        ("md", "## wsspec"),
+    ];
+    let paths = begins.map(|(ending, _)| path(ending));
+    let mut arguments = vec![&*url, "--case", PING, "--timeout", "0.2"];
+    for path in &paths {
+        arguments.extend(["--report", path]);
+    }
+    let (code, text, error) = wsspec(&arguments);
+    assert_eq!(code, Some(1), "{text}{error}");
+    assert!(text.contains("expected  PONG"), "{text}");
+    for ((_, begin), path) in begins.iter().zip(&paths) {
+        let report = read(path);
+        assert!(report.trim_start().starts_with(begin), "{path}: {report}");
+        assert!(report.contains(PING), "{path}");
+    }
+    assert!(!read(&paths[0]).contains("__DATA__"));
+
+    let (code, _, error) = wsspec(&[&url, "--report", "report.pdf"]);
+    assert_eq!(code, Some(2), "{error}");
+    let nowhere = "/nowhere/report.html";
+    let (code, _, error) =
+        wsspec(&[&url, "--case", "6455/5.2/*-0", "--report", nowhere]);
+    assert_eq!(code, Some(4), "{error}");
+    assert!(error.contains(nowhere), "{error}");
+}
+
+#[test]
+fn diff_tells_better_from_worse() {
+    let results = |answers: fn(usize) -> bool, name: &str| {
+        let path = file(name, "");
+        let url = server(answers);
+        let (code, ..) = wsspec(&[
+            &url,
+            "--case",
+            PING,
+            "--timeout",
+            "0.2",
+            "--format",
+            "json",
+            "--output",
+            &path,
+        ]);
+        assert!(matches!(code, Some(0 | 1)));
+        path
+    };
+    let good = results(|_| true, "good.json");
+    let bad = results(|_| false, "bad.json");
+    let (code, text, _) = wsspec(&["diff", &good, &bad]);
+    assert_eq!(code, Some(1), "{text}");
+    assert!(text.contains("worse") && text.contains(PING), "{text}");
+    assert!(text.contains("pass → fail"), "{text}");
+    let (code, text, _) = wsspec(&["diff", &bad, &good]);
+    assert_eq!(code, Some(0), "{text}");
+    assert!(text.contains("1 better"), "{text}");
+    let (code, text, _) = wsspec(&["diff", &bad, &bad]);
+    assert_eq!(code, Some(0), "{text}");
+    assert!(text.contains("the same"), "{text}");
+
+    let rubbish = file("rubbish.json", "{\"schema\": 7}");
+    for path in [rubbish.as_str(), "nowhere.json"] {
+        let (code, _, error) = wsspec(&["diff", &good, path]);
+        assert_eq!(code, Some(2), "{error}");
+        assert!(error.contains(path), "{error}");
+    }
+}
+
+#[test]
+fn a_public_server_is_left_alone() {
+    // A documentation address: nobody is there.
+    let far = "ws://192.0.2.1/ws";
+    for arguments in [vec![far], vec!["replay", far, PING]] {
+        let (code, _, error) = wsspec(&arguments);
+        assert_eq!(code, Some(2), "{error}");
+        assert!(error.contains("--allow-public"), "{error}");
+    }
 }

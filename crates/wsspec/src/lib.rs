@@ -13,6 +13,7 @@
 //! | [`record`] | the evidence: everything that went over a connection |
 //! | [`endpoint`], [`select`], [`runner`] | where to run, what, and the run |
 //! | [`target`], [`known`] | `server.toml`: build a server, know its faults |
+//! | [`baseline`] | its known violations, brought up to date |
 //! | `harness` | the suite as tests of one's own, with the feature of that name |
 //! | [`host`], [`measured`] | the server's process: start it, measure it |
 //! | [`report`], [`page`] | results for people: text, tables, a page |
@@ -20,6 +21,7 @@
 //! | [`autobahn`] | Autobahn's words for the same records |
 
 pub mod autobahn;
+pub mod baseline;
 pub mod case;
 pub mod cases;
 pub mod clauses;

@@ -349,15 +349,25 @@ impl Server {
                 error,
             }
         })?;
-        let invalid = |error: String| TargetError::Invalid {
-            path: path.to_owned(),
-            error,
-        };
-        let mut server: Self = toml::from_str(&text)
-            .map_err(|error| invalid(error.to_string()))?;
+        let mut server =
+            Self::parse(&text).map_err(|error| TargetError::Invalid {
+                path: path.to_owned(),
+                error,
+            })?;
         path.parent()
             .unwrap_or(Path::new(""))
             .clone_into(&mut server.folder);
+        Ok(server)
+    }
+
+    /// Reads the text of a `server.toml`.
+    ///
+    /// # Errors
+    ///
+    /// What is wrong with it, and where.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        let server: Self =
+            toml::from_str(text).map_err(|error| error.to_string())?;
         for (name, variant) in &server.variant {
             match (&variant.cargo, &variant.run) {
                 (Some(_), None) if variant.build.is_none() => {}
@@ -365,11 +375,11 @@ impl Server {
                 (None, None)
                     if variant.url.is_some() && variant.build.is_none() => {}
                 _ => {
-                    return Err(invalid(format!(
+                    return Err(format!(
                         "variant.{name} needs either cargo, or run (and, \
                          where it has to be built, build), or url alone \
                          where somebody else starts it"
-                    )));
+                    ));
                 }
             }
         }
@@ -379,10 +389,10 @@ impl Server {
                 .iter()
                 .find(|name| !server.variant.contains_key(*name));
             if let Some(unknown) = unknown {
-                return Err(invalid(format!(
+                return Err(format!(
                     "a known violation is for variant {unknown:?}, which \
                      does not exist"
-                )));
+                ));
             }
         }
         Ok(server)
