@@ -2,4 +2,4 @@
 
 #![no_main]
 
-libfuzzer_sys::fuzz_target!(|data: &[u8]| rfc6455_fuzz::decoder(data));
+libfuzzer_sys::fuzz_target!(|data: &[u8]| wsspec_fuzz::wire::decoder(data));

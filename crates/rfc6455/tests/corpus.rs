@@ -1,7 +1,7 @@
 //! Replays the fuzz corpus on a stable compiler.
 
-#[path = "../../../fuzz/src/lib.rs"]
-#[expect(unreachable_pub, reason = "there it is the root of a library")]
+#[path = "../../../fuzz/src/wire.rs"]
+#[expect(unreachable_pub, reason = "there it is a module of a library")]
 mod fuzz;
 
 use std::path::Path;
