@@ -13,8 +13,8 @@ use wsspec::{Declared, Level, Selection, Url};
 /// The endpoint at URL has to echo: text as text, binary as binary.
 ///
 /// Many cases are what an attacker would send. Their volume is bounded: a case
-/// sends 64 MiB at most and opens 200 connections at most, and all together
-/// send about 200 MiB.
+/// sends 64 MiB at most and has 200 connections open at most. All together send
+/// about 200 MiB; where `wsspec run` measures the server, twice that.
 #[derive(Parser)]
 #[command(
     name = "wsspec",
@@ -75,6 +75,10 @@ pub(crate) struct Update {
     #[arg(long)]
     pub(crate) strict: bool,
 
+    /// Judge servers that are neither on this machine nor in a private network
+    #[arg(long)]
+    pub(crate) allow_public: bool,
+
     #[command(flatten)]
     pub(crate) patience: Patience,
 }
@@ -102,17 +106,8 @@ pub(crate) struct Judge {
     #[arg(required = true)]
     url: Option<Url>,
 
-    /// The origin that the server allows, for every opening handshake
-    #[arg(long, value_name = "ORIGIN")]
-    origin: Option<String>,
-
-    /// The bearer token that the server asks for, for every opening handshake
-    #[arg(long, value_name = "TOKEN")]
-    bearer: Option<String>,
-
-    /// The largest message that the server takes, such as "1 MiB"
-    #[arg(long, value_name = "SIZE")]
-    max_message: Option<Size>,
+    #[command(flatten)]
+    pub(crate) declare: Declare,
 
     #[command(flatten)]
     pub(crate) options: Options,
@@ -170,7 +165,23 @@ pub(crate) struct Options {
     pub(crate) allow_public: bool,
 }
 
-impl Judge {
+/// What a `server.toml` would declare.
+#[derive(Args)]
+pub(crate) struct Declare {
+    /// The origin that the server allows, for every opening handshake
+    #[arg(long, value_name = "ORIGIN")]
+    origin: Option<String>,
+
+    /// The bearer token that the server asks for, for every opening handshake
+    #[arg(long, value_name = "TOKEN")]
+    bearer: Option<String>,
+
+    /// The largest message that the server takes, such as "1 MiB"
+    #[arg(long, value_name = "SIZE")]
+    max_message: Option<Size>,
+}
+
+impl Declare {
     /// What the server declares by the mouth of its user.
     pub(crate) fn declared(&self) -> Declared {
         Declared {
@@ -180,7 +191,9 @@ impl Judge {
             ..Declared::default()
         }
     }
+}
 
+impl Judge {
     /// The address; without a command clap demands it.
     pub(crate) fn url(&self) -> &Url {
         let url = self.url.as_ref();
@@ -212,6 +225,9 @@ pub(crate) struct Run {
     pub(crate) url: Option<Url>,
 
     #[command(flatten)]
+    pub(crate) declare: Declare,
+
+    #[command(flatten)]
     pub(crate) options: Options,
 }
 
@@ -239,6 +255,9 @@ pub(crate) struct Replay {
     /// network
     #[arg(long)]
     pub(crate) allow_public: bool,
+
+    #[command(flatten)]
+    pub(crate) declare: Declare,
 
     #[command(flatten)]
     pub(crate) patience: Patience,
@@ -339,7 +358,7 @@ impl LevelArgument {
 const EXIT_CODES: &str = "\
 Exit codes:
   0  every MUST holds (with --strict: every SHOULD and all guidance, too)
-  1  a rule is broken, or a known violation holds again
+  1  a rule is broken, a known violation holds again, or a case could not run
   2  the command line is wrong
   3  there is no WebSocket endpoint at URL, or the server did not start
   4  wsspec itself failed";

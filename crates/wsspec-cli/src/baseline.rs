@@ -6,17 +6,15 @@ use std::path::Path;
 use wsspec::baseline::{self, Outcomes, Updated};
 use wsspec::runner::{JOBS, Runner};
 
-use crate::arguments::{Update, usage};
+use crate::arguments::Update;
+use crate::judge::must_be_near;
 use crate::run::{load, targets};
 use crate::{Exit, reach, selected};
 
 pub(crate) async fn update(arguments: &Update) -> Exit {
     let file = &arguments.file;
     let cases = selected(&arguments.select.selection());
-    let servers = match load(std::slice::from_ref(file)) {
-        Ok(servers) => servers,
-        Err(exit) => return exit,
-    };
+    let servers = load(std::slice::from_ref(file));
     let mut outcomes = Outcomes::new();
     for (server, name, variant) in targets(&servers, &arguments.variant) {
         anstream::eprintln!("{}/{name}", server.name);
@@ -28,9 +26,7 @@ pub(crate) async fn update(arguments: &Update) -> Exit {
                 return Exit::NotReachable;
             }
         };
-        if !endpoint.url.is_near() {
-            usage("it is neither this machine nor in a private network");
-        }
+        must_be_near(&endpoint.url, arguments.allow_public);
         let host = endpoint.host.clone();
         let runner = Runner::new(endpoint, JOBS);
         if let Err(exit) = reach(&runner).await {
@@ -66,7 +62,13 @@ pub(crate) async fn update(arguments: &Update) -> Exit {
         return Exit::AsExpected;
     }
     match replace(file, &updated) {
-        Ok(()) => Exit::AsExpected,
+        Ok(()) => {
+            anstream::println!(
+                "{} is written; say why, where it says why = \"\"",
+                file.display()
+            );
+            Exit::AsExpected
+        }
         Err(error) => failed(file, &error),
     }
 }

@@ -35,7 +35,7 @@ pub(crate) async fn judge(arguments: &Judge) -> Exit {
     let url = arguments.url();
     let patience = options.patience.duration();
     let mut endpoint = Endpoint::new(url.clone(), patience);
-    endpoint.declared = arguments.declared();
+    endpoint.declared = arguments.declare.declared();
     let mut output = Output::new(options);
     match judge_endpoint(endpoint, &[], options, &url.to_string()).await {
         Ok(finished) => {
@@ -57,15 +57,9 @@ pub(crate) async fn judge_endpoint(
     name: &str,
 ) -> Result<Finished, Exit> {
     let cases = cases(options);
-    if !options.allow_public && !endpoint.url.is_near() {
-        usage(&format!(
-            "{} is neither this machine nor in a private network. Many of \
-             the cases are what an attacker would send; if it is yours, say \
-             --allow-public",
-            endpoint.url
-        ));
-    }
+    must_be_near(&endpoint.url, options.allow_public);
     let as_autobahn = options.format == Format::Autobahn;
+    let host = endpoint.host.clone();
     endpoint.autobahn_timers = as_autobahn;
     let jobs = match as_autobahn {
         true => JOBS_AGAINST_TIMERS,
@@ -92,6 +86,9 @@ pub(crate) async fn judge_endpoint(
         runs.push(judged);
     }
     progress.finish_and_clear();
+    if let Some(ended) = host.and_then(|host| host.has_ended()) {
+        anstream::eprintln!("wsspec: {ended}");
+    }
 
     let (judged, unsteady) = worst(runs);
     let seconds = begun.elapsed().as_secs_f64();
@@ -105,6 +102,17 @@ pub(crate) async fn judge_endpoint(
         index: autobahn::index(options.agent.as_deref(), &judged),
         stays_at: None,
     })
+}
+
+/// Ends the process with 2 for a server of other people's.
+pub(crate) fn must_be_near(url: &Url, allow_public: bool) {
+    if !allow_public && !url.is_near() {
+        usage(&format!(
+            "{url} is neither this machine nor in a private network. Many of \
+             the cases are what an attacker would send; if it is yours, say \
+             --allow-public"
+        ));
+    }
 }
 
 /// The cases that are asked for.

@@ -150,7 +150,13 @@ fn text(
         if needs_a_look(case) {
             writeln!(out, "{}", ExplainedResult(case))?;
         } else if options.verbose {
-            writeln!(out, "{:11} {}", case.outcome, case.id)?;
+            write!(out, "{:11} {}", case.outcome, case.id)?;
+            match &case.got {
+                Some(got) if case.outcome != Outcome::Known => {
+                    writeln!(out, ": {got}")?;
+                }
+                _ => writeln!(out)?,
+            }
         }
     }
     for case in &target.cases {
@@ -164,15 +170,16 @@ fn text(
             .collect();
         writeln!(out, "unsteady    {}: {}", case.id, outcomes.join(", "))?;
     }
+    let count = target.cases.len();
     let times = match options.repeat {
         1 => String::new(),
         times => format!(", {times} times,"),
     };
     writeln!(
         out,
-        "{}: {} cases{times} in {:.1} s",
+        "{}: {count} case{}{times} in {:.1} s",
         target.name,
-        target.cases.len(),
+        if count == 1 { "" } else { "s" },
         target.seconds
     )?;
     write!(out, "{}", target.counts())?;

@@ -7,6 +7,7 @@ use wsspec::report::{Explained, is_violation};
 use wsspec::{Endpoint, Judged, Runner, Selection};
 
 use crate::arguments::{Replay, usage};
+use crate::judge::must_be_near;
 use crate::{Exit, print, reach, selected};
 
 pub(crate) async fn replay(arguments: &Replay) -> Exit {
@@ -23,13 +24,9 @@ pub(crate) async fn replay(arguments: &Replay) -> Exit {
         ));
     }
     let patience = arguments.patience.duration();
-    let endpoint = Endpoint::new(arguments.url.clone(), patience);
-    if !arguments.allow_public && !endpoint.url.is_near() {
-        usage(
-            "that is neither this machine nor in a private network; if it \
-               is yours, say --allow-public",
-        );
-    }
+    let mut endpoint = Endpoint::new(arguments.url.clone(), patience);
+    endpoint.declared = arguments.declare.declared();
+    must_be_near(&endpoint.url, arguments.allow_public);
     let runner = Runner::new(endpoint, 1);
     if let Err(exit) = reach(&runner).await {
         return exit;

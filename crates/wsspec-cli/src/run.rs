@@ -21,17 +21,18 @@ pub(crate) async fn run(arguments: &Run) -> Exit {
             None => launcher,
         };
         let host = Host::start(launcher);
-        let endpoint = host.map(|host| Endpoint::of(host, patience));
+        let endpoint = host.map(|host| {
+            let mut endpoint = Endpoint::of(host, patience);
+            endpoint.declared = arguments.declare.declared();
+            endpoint
+        });
         match judge_started(command, endpoint, &[], options).await {
             Ok(finished) => output.add(finished),
             Err(exit) => output.add_failure(exit),
         }
         return output.finish();
     }
-    let servers = match load(&arguments.config) {
-        Ok(servers) => servers,
-        Err(exit) => return exit,
-    };
+    let servers = load(&arguments.config);
     for (server, name, variant) in targets(&servers, &arguments.variant) {
         let label = format!("{}/{name}", server.name);
         anstream::eprintln!("{label}");
@@ -45,20 +46,23 @@ pub(crate) async fn run(arguments: &Run) -> Exit {
     output.finish()
 }
 
-/// Reads several `server.toml`.
-pub(crate) fn load(files: &[std::path::PathBuf]) -> Result<Vec<Server>, Exit> {
+/// Reads several `server.toml`, or ends the process with 2.
+pub(crate) fn load(files: &[std::path::PathBuf]) -> Vec<Server> {
     let servers = files.iter().map(|file| {
-        let server = Server::load(file).map_err(|it| not_started(&it))?;
-        for entry in &server.known_violation {
-            if entry.why.trim().is_empty() {
-                anstream::eprintln!(
-                    "wsspec: {}: nobody says why {} is known",
-                    file.display(),
-                    entry.case.as_slice().join(", ")
-                );
-            }
+        let server = Server::load(file)
+            .unwrap_or_else(|error| usage(&error.to_string()));
+        let known = server.known_violation.iter();
+        let unexplained = known
+            .filter(|it| it.why.trim().is_empty())
+            .count();
+        if unexplained > 0 {
+            anstream::eprintln!(
+                "wsspec: {}: nobody says why for {unexplained} of the known \
+                 violations",
+                file.display()
+            );
         }
-        Ok(server)
+        server
     });
     servers.collect()
 }

@@ -165,7 +165,7 @@ fn run_tells_why_a_server_did_not_start() {
     assert!(error.contains("broken"), "{error}");
 
     let (code, _, error) = wsspec(&["run", "--config", "nowhere.toml"]);
-    assert_eq!(code, Some(3), "{error}");
+    assert_eq!(code, Some(2), "{error}");
     assert!(error.contains("nowhere.toml"), "{error}");
 
     let url = unsteady_server();

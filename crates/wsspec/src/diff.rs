@@ -139,12 +139,12 @@ impl Diff {
 /// How much an outcome says against the server.
 fn badness(outcome: Outcome) -> u8 {
     match outcome {
-        Outcome::Pass | Outcome::Info | Outcome::Stale => 0,
-        Outcome::Unsupported => 1,
-        Outcome::Known => 2,
-        Outcome::NonStrict => 3,
-        Outcome::Blocked | Outcome::Broken => 4,
-        Outcome::Fail => 5,
+        // What a server declares is no virtue and no fault.
+        Outcome::Pass | Outcome::Info | Outcome::Unsupported => 0,
+        Outcome::Known => 1,
+        Outcome::NonStrict => 2,
+        Outcome::Stale | Outcome::Blocked | Outcome::Broken => 3,
+        Outcome::Fail => 4,
     }
 }
 

@@ -117,6 +117,19 @@ impl Url {
         std::net::TcpStream::connect(self.socket()).is_ok()
     }
 
+    /// Where a server has to listen for it.
+    pub(crate) fn listen(&self) -> String {
+        format!("{}:{}", self.host, self.port)
+    }
+
+    /// Waits until nobody accepts connections there, so long at most.
+    pub(crate) fn wait_until_free(&self, at_most: Duration) {
+        let deadline = std::time::Instant::now() + at_most;
+        while self.accepts() && std::time::Instant::now() < deadline {
+            std::thread::yield_now();
+        }
+    }
+
     fn socket(&self) -> (&str, u16) {
         (self.host.trim_matches(['[', ']']), self.port)
     }

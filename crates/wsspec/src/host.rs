@@ -7,13 +7,13 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::endpoint::Url;
-use crate::target::{Running, TargetError};
+use crate::target::{END, Ended, Running, TargetError};
 
 /// How to start a server, as often as one likes.
 ///
 /// It is told by the environment variable `LISTEN` to take a port of the
 /// system's choice, and says in a line where that is; or it always listens at
-/// the same address.
+/// the same address, which `LISTEN` has as well.
 #[derive(Clone, Debug)]
 pub struct Launcher {
     words: Vec<String>,
@@ -82,7 +82,10 @@ impl Launcher {
             command.current_dir(&self.folder);
         }
         match &self.at {
-            Some(url) => Running::start_at(&mut command, &self.shown, url),
+            Some(url) => {
+                command.env("LISTEN", url.listen());
+                Running::start_at(&mut command, &self.shown, url)
+            }
             None => {
                 command.env("LISTEN", "127.0.0.1:0");
                 Running::start(&mut command, &self.shown)
@@ -107,7 +110,7 @@ pub struct Host {
 #[derive(Debug)]
 pub(crate) struct Own {
     pub(crate) running: Running,
-    _turn: Option<tokio::sync::OwnedMutexGuard<()>>,
+    turn: Option<tokio::sync::OwnedMutexGuard<()>>,
 }
 
 impl Host {
@@ -138,6 +141,16 @@ impl Host {
         drop(self.take_shared());
     }
 
+    /// How the server has ended by itself, if it has.
+    #[must_use]
+    pub fn has_ended(&self) -> Option<Ended> {
+        let mut shared = self
+            .shared
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        shared.as_mut()?.has_ended()
+    }
+
     /// Starts the server again if it had to make room.
     pub(crate) async fn ensure(self: &Arc<Self>) -> Result<(), TargetError> {
         let host = Arc::clone(self);
@@ -162,20 +175,24 @@ impl Host {
         if !self.exclusive.load(Ordering::Relaxed)
             && let Ok(running) = self.launch().await
         {
-            let turn = None;
             return Ok(Own {
                 running,
-                _turn: turn,
+                turn: None,
             });
         }
         self.exclusive.store(true, Ordering::Relaxed);
         let turn = Arc::clone(&self.turn).lock_owned().await;
         let host = Arc::clone(self);
-        blocking(move || drop(host.take_shared())).await;
+        blocking(move || {
+            drop(host.take_shared());
+            // What a shell has started may outlive it by a moment.
+            host.url.wait_until_free(END);
+        })
+        .await;
         let running = self.launch().await?;
         Ok(Own {
             running,
-            _turn: Some(turn),
+            turn: Some(turn),
         })
     }
 
@@ -194,8 +211,16 @@ impl Host {
 
 impl Own {
     /// Ends the server, with all that it has started.
-    pub(crate) async fn end(self) {
-        blocking(move || drop(self)).await;
+    pub(crate) async fn end(self, url: Url) {
+        blocking(move || {
+            let Self { running, turn } = self;
+            drop(running);
+            if let Some(turn) = turn {
+                url.wait_until_free(END);
+                drop(turn);
+            }
+        })
+        .await;
     }
 }
 

@@ -89,7 +89,8 @@ impl Measured {
     }
 
     pub(crate) async fn end(self) {
-        self.own.end().await;
+        let url = self.dialer.endpoint().url.clone();
+        self.own.end(url).await;
     }
 
     /// Opens connections to it.

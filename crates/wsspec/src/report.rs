@@ -117,7 +117,8 @@ pub(crate) fn trace(judged: &Judged) -> Vec<String> {
         true => traces.next_back().unwrap_or_default(),
         false => traces.flatten().collect(),
     };
-    if lines.len() > MOST_LINES {
+    // One line is not shortened by another.
+    if lines.len() > MOST_LINES + 1 {
         let cut = lines.len() - MOST_LINES;
         let middle = MOST_LINES / 2;
         lines.splice(middle..middle + cut, [format!("… {cut} lines …")]);

@@ -172,8 +172,8 @@ impl CaseResult {
 }
 
 /// The results as a JUnit report: one suite a server, one test a case. What is
-/// `unsupported`, `blocked` or known counts as skipped; what the RFC leaves
-/// open has passed.
+/// `unsupported` or known counts as skipped, and what is `non-strict` as well
+/// unless the run is strict; what the RFC leaves open has passed.
 ///
 /// # Errors
 ///

@@ -38,8 +38,10 @@ pub struct Server {
     /// The label in every table.
     pub name: String,
     /// The language that it is written in.
+    #[serde(default)]
     pub language: String,
     /// The libraries that it stands on, with versions, outermost first.
+    #[serde(default)]
     pub stack: String,
     /// The ways to run it.
     pub variant: BTreeMap<String, Variant>,
@@ -291,6 +293,22 @@ pub enum NotReady {
     /// It runs and nobody accepts connections where it should be.
     #[error("did not accept connections at {0} within {READY:?}")]
     Deaf(String),
+}
+
+/// How a server ended that nobody had asked to.
+#[derive(Debug)]
+pub struct Ended {
+    /// Its exit status.
+    pub status: ExitStatus,
+    /// The last that it printed.
+    pub output: Output,
+}
+
+impl fmt::Display for Ended {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { status, output } = self;
+        write!(f, "the server ended by itself ({status}){output}")
+    }
 }
 
 /// The last lines that a server printed.
@@ -716,15 +734,25 @@ impl Running {
         self.status
     }
 
+    /// How it has ended by itself, if it has.
+    pub fn has_ended(&mut self) -> Option<Ended> {
+        let status = self.wait(Duration::ZERO)?;
+        let is_ours = self.ended;
+        (!is_ours).then(|| Ended {
+            status,
+            output: self.output.clone(),
+        })
+    }
+
     /// Asks the server to end, and after [`END`] no longer asks.
     pub fn end(&mut self) {
+        if self.ended {
+            return;
+        }
+        self.ended = true;
         #[cfg(unix)]
         {
             use rustix::process::Signal;
-            if self.ended {
-                return;
-            }
-            self.ended = true;
             self.signal(Signal::TERM);
             self.wait(END);
             // Whoever is left of the group: the server, or what it started

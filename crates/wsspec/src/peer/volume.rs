@@ -544,7 +544,7 @@ impl Echo {
                     false => continue,
                 }
             }
-            let header = header.clone();
+            let header = *header;
             self.frame = None;
             if header.fin {
                 // What it says settles whether it is UTF-8.

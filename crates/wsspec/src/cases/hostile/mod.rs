@@ -4,7 +4,7 @@
 //! that it has to protect itself (RFC 6455 §10.4) and to judge what comes
 //! (§10.7). What counts is that an answer comes, that it fits, and that other
 //! connections are still served. Volumes are bounded: no case sends more than
-//! 64 MiB or opens more than 200 connections, and each stops when the server
+//! 64 MiB or has more than 200 connections open, and each stops when the server
 //! has had enough.
 
 use crate::dialer::Dialer;

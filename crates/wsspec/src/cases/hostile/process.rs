@@ -396,6 +396,12 @@ pub(in crate::cases) mod lifetime {
                 "the server declares no max-connections".to_owned(),
             )
         })?;
+        if most > MANY {
+            return Err(Finding::Unsupported(format!(
+                "the declared number is over {MANY}, and a case opens no \
+                 more connections"
+            )));
+        }
         let mut peers = measured.open_many(most).await?;
         for peer in &mut peers {
             peer.expect_nothing().await?;
