@@ -213,7 +213,7 @@ pub(crate) struct Run {
     pub(crate) config: Vec<PathBuf>,
 
     /// Only this variant of the server.toml
-    #[arg(long, value_name = "NAME", requires = "config")]
+    #[arg(long, value_name = "NAME", conflicts_with = "exec")]
     pub(crate) variant: Vec<String>,
 
     /// A command that starts a server, for the shell
@@ -276,7 +276,12 @@ pub(crate) struct Select {
     clauses: Vec<String>,
 
     /// Cases whose rule binds like this
-    #[arg(long = "level", value_enum, value_name = "LEVEL")]
+    #[arg(
+        long = "level",
+        value_enum,
+        value_name = "LEVEL",
+        ignore_case = true
+    )]
     levels: Vec<LevelArgument>,
 
     /// Cases that carry this one of Autobahn|Testsuite, such as 2.10; * stands
@@ -378,6 +383,12 @@ fn at_least_one(text: &str) -> Result<usize, String> {
 
 fn report(text: &str) -> Result<PathBuf, String> {
     let path = PathBuf::from(text);
+    let folder = path
+        .parent()
+        .filter(|it| !it.as_os_str().is_empty());
+    if folder.is_some_and(|folder| !folder.is_dir()) {
+        return Err("there is no such folder".to_owned());
+    }
     match path.extension().and_then(|it| it.to_str()) {
         Some("html" | "json" | "xml" | "md") => Ok(path),
         _ => Err("it has to end in .html, .json, .xml or .md".to_owned()),

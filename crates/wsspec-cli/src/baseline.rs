@@ -3,6 +3,7 @@
 
 use std::path::Path;
 
+use wsspec::Outcome;
 use wsspec::baseline::{self, Outcomes, Updated};
 use wsspec::runner::{JOBS, Runner};
 
@@ -14,6 +15,10 @@ use crate::{Exit, reach, selected};
 pub(crate) async fn update(arguments: &Update) -> Exit {
     let file = &arguments.file;
     let cases = selected(&arguments.select.selection());
+    let text = match std::fs::read_to_string(file) {
+        Ok(text) => text,
+        Err(error) => return failed(file, &error),
+    };
     let servers = load(std::slice::from_ref(file));
     let mut outcomes = Outcomes::new();
     for (server, name, variant) in targets(&servers, &arguments.variant) {
@@ -33,18 +38,30 @@ pub(crate) async fn update(arguments: &Update) -> Exit {
             return exit;
         }
         let judged = runner.run(cases.iter().copied(), |_| {}).await;
+        let ended = host.as_ref().and_then(|host| host.has_ended());
         if let Some(host) = host {
             host.end();
+        }
+        let blocked = judged.iter();
+        let blocked = blocked
+            .filter(|it| it.outcome == Outcome::Blocked)
+            .count();
+        if ended.is_some() || blocked > 0 {
+            if let Some(ended) = ended {
+                anstream::eprintln!("wsspec: {ended}");
+            }
+            anstream::eprintln!(
+                "wsspec: {blocked} cases could not run, so that {} stays as \
+                 it is; see what `wsspec run` says",
+                file.display()
+            );
+            return Exit::Violations;
         }
         let of_variant = judged.iter().map(|it| (it.case.id, it.outcome));
         outcomes.insert(name.to_owned(), of_variant.collect());
     }
     let Some(server) = servers.first() else {
         return Exit::OwnFault;
-    };
-    let text = match std::fs::read_to_string(file) {
-        Ok(text) => text,
-        Err(error) => return failed(file, &error),
     };
     let updated = baseline::update(&text, server, &outcomes, arguments.strict);
     let Updated {
@@ -61,12 +78,19 @@ pub(crate) async fn update(arguments: &Update) -> Exit {
         anstream::println!("{} is up to date", file.display());
         return Exit::AsExpected;
     }
+    match std::fs::read_to_string(file) {
+        Ok(now) if now == text => {}
+        _ => return failed(file, &"it has changed meanwhile; update again"),
+    }
     match replace(file, &updated) {
         Ok(()) => {
-            anstream::println!(
-                "{} is written; say why, where it says why = \"\"",
-                file.display()
-            );
+            let file = file.display();
+            match updated.contains("why = \"\"") {
+                true => anstream::println!(
+                    "{file} is written; say why, where it says why = \"\""
+                ),
+                false => anstream::println!("{file} is written"),
+            }
             Exit::AsExpected
         }
         Err(error) => failed(file, &error),
@@ -75,6 +99,8 @@ pub(crate) async fn update(arguments: &Update) -> Exit {
 
 /// Whoever is killed in the middle leaves the old file or the new one.
 fn replace(file: &Path, text: &str) -> std::io::Result<()> {
+    // Where it is a link, what it leads to.
+    let file = &file.canonicalize()?;
     let mut beside = file.as_os_str().to_owned();
     beside.push(".new");
     std::fs::write(&beside, text)?;

@@ -86,7 +86,8 @@ pub(crate) async fn judge_endpoint(
         runs.push(judged);
     }
     progress.finish_and_clear();
-    if let Some(ended) = host.and_then(|host| host.has_ended()) {
+    let ended = host.and_then(|host| host.has_ended());
+    if let Some(ended) = &ended {
         anstream::eprintln!("wsspec: {ended}");
     }
 
@@ -97,7 +98,11 @@ pub(crate) async fn judge_endpoint(
         result.unsteady = unsteady;
     }
     Ok(Finished {
-        exit: verdict(&target, options.strict),
+        // A server that a case has ended has not kept it, whatever it said.
+        exit: match ended {
+            Some(_) => verdict(&target, options.strict).max(Exit::Violations),
+            None => verdict(&target, options.strict),
+        },
         target,
         index: autobahn::index(options.agent.as_deref(), &judged),
         stays_at: None,

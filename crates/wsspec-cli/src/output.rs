@@ -22,7 +22,13 @@ pub(crate) struct Output<'a> {
 }
 
 impl<'a> Output<'a> {
+    /// Takes the reports of an earlier run away: if this one ends without any,
+    /// nobody shall take those for its own.
     pub(crate) fn new(options: &'a Options) -> Self {
+        for path in &options.report {
+            // Where that fails, writing will tell.
+            _ = std::fs::remove_file(path);
+        }
         Self {
             options,
             finished: Vec::new(),
@@ -183,12 +189,16 @@ fn text(
         target.seconds
     )?;
     write!(out, "{}", target.counts())?;
-    let looked_at: Vec<_> = target
+    // What fails the run last: that is where one looks first.
+    let (failing, mut looked_at): (Vec<_>, Vec<_>) = target
         .cases
         .iter()
         .filter(|case| needs_a_look(case))
-        .collect();
-    let Some(first) = looked_at.first() else {
+        .partition(|case| case.fails(options.strict));
+    let first_failing = failing.first().copied();
+    let failing_count = failing.len();
+    looked_at.extend(failing);
+    let Some(first) = first_failing.or(looked_at.first().copied()) else {
         return Ok(());
     };
     if looked_at.len() > 1 {
@@ -197,6 +207,15 @@ fn text(
             writeln!(out, "{:11} {}", case.outcome, case.id)?;
         }
     }
+    writeln!(
+        out,
+        "\n{}",
+        match failing_count {
+            0 => "nothing of that fails the run".to_owned(),
+            1 => "1 case fails the run".to_owned(),
+            count => format!("{count} cases fail the run"),
+        }
+    )?;
     let id = &first.id;
     writeln!(out, "\nwsspec explain {id}    what the case is about")?;
     if let Some(url) = &finished.stays_at {

@@ -39,9 +39,13 @@ pub(crate) async fn replay(arguments: &Replay) -> Exit {
     let broken = judged
         .iter()
         .any(|judged| is_violation(judged.outcome, true));
-    let exit = match broken {
-        true => Exit::Violations,
-        false => Exit::AsExpected,
+    let failed = judged
+        .iter()
+        .any(|judged| judged.outcome == wsspec::Outcome::Broken);
+    let exit = match (failed, broken) {
+        (true, _) => Exit::OwnFault,
+        (false, true) => Exit::Violations,
+        (false, false) => Exit::AsExpected,
     };
     print(text.as_bytes(), exit)
 }

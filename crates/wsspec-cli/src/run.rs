@@ -5,7 +5,7 @@ use wsspec::{Endpoint, Host, KnownViolation, Launcher};
 
 use crate::Exit;
 use crate::arguments::{Options, Run, usage};
-use crate::judge::{Finished, cases, judge_endpoint};
+use crate::judge::{Finished, cases, judge_endpoint, must_be_near};
 use crate::output::Output;
 
 pub(crate) async fn run(arguments: &Run) -> Exit {
@@ -33,7 +33,14 @@ pub(crate) async fn run(arguments: &Run) -> Exit {
         return output.finish();
     }
     let servers = load(&arguments.config);
-    for (server, name, variant) in targets(&servers, &arguments.variant) {
+    let targets = targets(&servers, &arguments.variant);
+    for (.., variant) in &targets {
+        // Before any result could be lost.
+        if let Some(url) = &variant.url {
+            must_be_near(url, options.allow_public);
+        }
+    }
+    for (server, name, variant) in targets {
         let label = format!("{}/{name}", server.name);
         anstream::eprintln!("{label}");
         let known = server.known(name);

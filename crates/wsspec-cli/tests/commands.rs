@@ -177,7 +177,7 @@ fn run_tells_why_a_server_did_not_start() {
 #[cfg(unix)]
 #[test]
 fn run_ends_what_it_started() {
-    let url = unsteady_server();
+    let url = server(|_| true);
     let folder = env!("CARGO_TARGET_TMPDIR");
     let file = format!("{folder}/run-{}.pid", std::process::id());
     let command = format!(
@@ -245,7 +245,7 @@ fn a_baseline_keeps_what_was_written_by_hand() {
         "# it runs already",
         "# A reason.",
         "\"it never answers\" # ever",
-        &format!("case = \"{PING}\""),
+        &format!("case = [\"{PING}\""),
         "\"6455/5.5.2/ping-is-answered/empty\",",
         "why = \"\"",
     ] {
@@ -308,8 +308,8 @@ fn reports_are_written_in_the_form_that_their_names_ask_for() {
     let nowhere = "/nowhere/report.html";
     let (code, _, error) =
         wsspec(&[&url, "--case", "6455/5.2/*-0", "--report", nowhere]);
-    assert_eq!(code, Some(4), "{error}");
-    assert!(error.contains(nowhere), "{error}");
+    assert_eq!(code, Some(2), "{error}");
+    assert!(error.contains("no such folder"), "{error}");
 }
 
 #[test]
@@ -361,4 +361,16 @@ fn a_public_server_is_left_alone() {
         assert_eq!(code, Some(2), "{error}");
         assert!(error.contains("--allow-public"), "{error}");
     }
+}
+
+#[cfg(unix)]
+#[test]
+fn a_server_that_does_not_survive_fails_the_run() {
+    let url = server(|_| true);
+    // It says where somebody else listens, and ends.
+    let command = format!("echo ready at {url}; exit 7");
+    let (code, text, error) =
+        wsspec(&["run", "--exec", &command, "--case", PING]);
+    assert_eq!(code, Some(1), "{text}{error}");
+    assert!(error.contains("exit status: 7"), "{error}");
 }

@@ -69,6 +69,7 @@ impl Baseline<'_> {
     fn update(&self, text: &str) -> Result<Updated, toml_edit::TomlError> {
         let mut document: DocumentMut = text.parse()?;
         let mut told = Vec::new();
+        let mut is_other = false;
         let mut new = Vec::new();
         // Also where they are written inline.
         let entries = document.remove("known-violation");
@@ -86,11 +87,14 @@ impl Baseline<'_> {
             if kept.is_empty() {
                 gone.push(at);
             } else if kept != known.case.as_slice() {
-                set_cases(entry, &kept);
+                keep_cases(entry, &kept);
+            } else {
+                continue;
             }
+            is_other = true;
         }
         for at in gone.into_iter().rev() {
-            entries.remove(at);
+            remove(&mut entries, at);
         }
         for (variants, ids) in self.unknown() {
             for ids in by_rule(&ids) {
@@ -99,6 +103,12 @@ impl Baseline<'_> {
                 self.fill(&mut entry, &variants, &ids, "");
                 new.push(entry);
             }
+        }
+        if new.is_empty() && !is_other {
+            return Ok(Updated {
+                text: text.to_owned(),
+                told,
+            });
         }
         for entry in new {
             entries.push(entry);
@@ -143,7 +153,13 @@ impl Baseline<'_> {
             let mut broken = Vec::new();
             let mut all_are = true;
             let ids = cases::all().map(|case| case.id);
-            for id in ids.filter(|id| matches(pattern, id)) {
+            let ids: Vec<_> = ids.filter(|id| matches(pattern, id)).collect();
+            if ids.is_empty() {
+                told.push(format!("gone   {pattern}: there is no such case"));
+                kept.push(pattern.clone());
+                continue;
+            }
+            for id in ids {
                 let of = |holds: bool| -> BTreeSet<String> {
                     let variants = ran.iter();
                     variants
@@ -170,6 +186,8 @@ impl Baseline<'_> {
                 false => kept.extend(broken),
             }
         }
+        let mut seen = BTreeSet::new();
+        kept.retain(|pattern| seen.insert(pattern.clone()));
         for (variants, ids) in apart {
             let mut entry = Table::new();
             self.fill(&mut entry, &variants, &ids, &known.why);
@@ -251,6 +269,40 @@ fn by_rule(ids: &[String]) -> Vec<Vec<String>> {
     ids.chunk_by(|one, other| rule(one) == rule(other))
         .map(<[String]>::to_vec)
         .collect()
+}
+
+/// Takes away the patterns that are not kept; those that are stay as they are
+/// written, with their comments.
+fn keep_cases(entry: &mut Table, kept: &[String]) {
+    let Some(list) = entry.get_mut("case").and_then(Item::as_array_mut) else {
+        return set_cases(entry, kept);
+    };
+    let is_there = |wanted: &String| {
+        let mut texts = list.iter().filter_map(|it| it.as_str());
+        texts.any(|text| text == wanted)
+    };
+    if !kept.iter().all(is_there) {
+        return set_cases(entry, kept);
+    }
+    list.retain(|it| {
+        it.as_str()
+            .is_some_and(|text| kept.iter().any(|it| it == text))
+    });
+}
+
+/// Removes an entry; the comment before it may be about more, and stays.
+fn remove(entries: &mut ArrayOfTables, at: usize) {
+    let prefix = entries
+        .get(at)
+        .and_then(|entry| entry.decor().prefix()?.as_str())
+        .filter(|prefix| prefix.contains('#'))
+        .map(str::to_owned);
+    entries.remove(at);
+    if let (Some(prefix), Some(next)) = (prefix, entries.get_mut(at)) {
+        let own = next.decor().prefix().and_then(|it| it.as_str());
+        let own = own.unwrap_or_default().to_owned();
+        next.decor_mut().set_prefix(prefix + &own);
+    }
 }
 
 fn set_cases(entry: &mut Table, ids: &[String]) {

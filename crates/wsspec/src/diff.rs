@@ -118,9 +118,13 @@ impl Diff {
         }
     }
 
-    /// Whether anything got worse: a case did, or a new one fails the run.
+    /// Whether anything got worse: a case did, a new one fails the run, or a
+    /// server is no longer there.
     #[must_use]
     pub fn is_worse(&self, strict: bool) -> bool {
+        if !self.gone_targets.is_empty() {
+            return true;
+        }
         self.changes
             .iter()
             .any(|change| match change.kind {
@@ -128,9 +132,9 @@ impl Diff {
                 Kind::Worse => {
                     strict || change.after != Some(Outcome::NonStrict)
                 }
-                Kind::New => change
-                    .after
-                    .is_some_and(|it| is_violation(it, strict)),
+                Kind::New => change.after.is_some_and(|it| {
+                    it == Outcome::Broken || is_violation(it, strict)
+                }),
                 _ => false,
             })
     }

@@ -117,6 +117,11 @@ impl Url {
         std::net::TcpStream::connect(self.socket()).is_ok()
     }
 
+    /// The port.
+    pub(crate) fn port(&self) -> u16 {
+        self.port
+    }
+
     /// Where a server has to listen for it.
     pub(crate) fn listen(&self) -> String {
         format!("{}:{}", self.host, self.port)

@@ -118,8 +118,10 @@ impl Harness {
         let server = match Server::load(path) {
             Ok(server) => server,
             Err(error) => {
+                // Whatever is asked for, it is not there.
+                let name = arguments.filter.clone();
+                let name = name.unwrap_or(path.display().to_string());
                 let error = error.to_string();
-                let name = path.display().to_string();
                 return vec![Trial::test(name, || Err(error.into()))];
             }
         };
@@ -152,10 +154,21 @@ impl Harness {
         match start().and_then(|it| judge(it, &selected, known)) {
             Ok(judged) => {
                 let alone = !fits(arguments, label);
-                let problems = crate::known::problems(known);
+                let mut problems = crate::known::problems(known);
+                if arguments.exact && fits(arguments, label) {
+                    // Nobody asks for the tests of the single cases.
+                    problems += &failing(&judged, self.strict);
+                }
                 trials(label, &judged, problems, alone, self.strict)
             }
-            Err(error) => vec![Trial::test(label, || Err(error.into()))],
+            Err(error) => {
+                // Under a name that is asked for.
+                let name = match fits(arguments, label) {
+                    true => label.to_owned(),
+                    false => case_name(label, selected[0]),
+                };
+                vec![Trial::test(name, || Err(error.into()))]
+            }
         }
     }
 }
@@ -181,6 +194,23 @@ pub fn selected(arguments: &Arguments, label: &str) -> Vec<&'static Case> {
 
 fn case_name(label: &str, case: &Case) -> String {
     format!("{label}::{}", case.id)
+}
+
+/// What fails, all in one.
+fn failing(judged: &[Judged], strict: bool) -> String {
+    let failing = judged
+        .iter()
+        .filter(|judged| fails(judged, strict));
+    failing
+        .map(|judged| {
+            let text = format!("\n{}", Explained(judged));
+            anstream::adapter::strip_str(&text).to_string()
+        })
+        .collect()
+}
+
+fn fails(judged: &Judged, strict: bool) -> bool {
+    judged.outcome == Outcome::Broken || is_violation(judged.outcome, strict)
 }
 
 /// Runs the cases, and ends the server if it was started for that.
@@ -237,8 +267,7 @@ pub fn trials(
         trials.push(whole.with_kind(kind));
     }
     for judged in judged {
-        let failed = is_violation(judged.outcome, strict)
-            || judged.outcome == Outcome::Broken;
+        let failed = fails(judged, strict);
         if failed || alone {
             let text = Explained(judged).to_string();
             let text = anstream::adapter::strip_str(&text).to_string();

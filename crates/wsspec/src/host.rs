@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use crate::endpoint::Url;
 use crate::target::{END, Ended, Running, TargetError};
@@ -101,8 +102,12 @@ pub struct Host {
     /// The one for the cases that only need its wire.
     shared: Mutex<Option<Running>>,
     url: Url,
+    /// How that one ended by itself before it had to make room.
+    ended: Mutex<Option<Ended>>,
     /// Whether only one can run at a time, as all want the same port.
     exclusive: AtomicBool,
+    /// Whether anybody has tried to start another one.
+    tried: AtomicBool,
     turn: Arc<tokio::sync::Mutex<()>>,
 }
 
@@ -123,9 +128,11 @@ impl Host {
         let running = launcher.start()?;
         Ok(Self {
             exclusive: AtomicBool::new(launcher.at.is_some()),
+            tried: AtomicBool::new(false),
             url: running.url.clone(),
             launcher,
             shared: Mutex::new(Some(running)),
+            ended: Mutex::default(),
             turn: Arc::default(),
         })
     }
@@ -141,14 +148,27 @@ impl Host {
         drop(self.take_shared());
     }
 
-    /// How the server has ended by itself, if it has.
+    /// How the server of most cases has ended by itself, if it has; told once.
     #[must_use]
     pub fn has_ended(&self) -> Option<Ended> {
         let mut shared = self
             .shared
             .lock()
             .unwrap_or_else(PoisonError::into_inner);
-        shared.as_mut()?.has_ended()
+        let now = shared.as_mut().and_then(|running| {
+            // Whoever accepts nothing may be just ending.
+            let moment = match self.url.accepts() {
+                true => Duration::ZERO,
+                false => Duration::from_secs(1),
+            };
+            running.wait(moment);
+            running.has_ended()
+        });
+        let mut before = self
+            .ended
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        before.take().or(now)
     }
 
     /// Starts the server again if it had to make room.
@@ -172,18 +192,37 @@ impl Host {
     pub(crate) async fn start_own(
         self: &Arc<Self>,
     ) -> Result<Own, TargetError> {
-        if !self.exclusive.load(Ordering::Relaxed)
-            && let Ok(running) = self.launch().await
-        {
+        // The first finds out for all whether there can be two.
+        let first = match self.tried.load(Ordering::Relaxed) {
+            true => None,
+            false => Some(self.turn.lock().await),
+        };
+        let launched = match self.exclusive.load(Ordering::Relaxed) {
+            true => None,
+            false => self.launch().await.ok(),
+        };
+        // Who says that it listens where the other does is not another one.
+        let other = launched.filter(|running| running.url != self.url);
+        let is_possible = other.is_some();
+        self.tried.store(true, Ordering::Relaxed);
+        if !is_possible {
+            self.exclusive.store(true, Ordering::Relaxed);
+        }
+        drop(first);
+        if let Some(running) = other {
             return Ok(Own {
                 running,
                 turn: None,
             });
         }
-        self.exclusive.store(true, Ordering::Relaxed);
         let turn = Arc::clone(&self.turn).lock_owned().await;
         let host = Arc::clone(self);
         blocking(move || {
+            let ended = host.has_ended();
+            *host
+                .ended
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner) = ended;
             drop(host.take_shared());
             // What a shell has started may outlive it by a moment.
             host.url.wait_until_free(END);

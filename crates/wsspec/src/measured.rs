@@ -63,7 +63,13 @@ impl Measured {
         let dialer = Dialer::new(setting, seed);
         let mut measured = Self { own, dialer };
         let are_counted = measured.declared().max_connections.is_some();
-        let mut peer = measured.dialer.open().await?;
+        let mut peer = match measured.dialer.open().await {
+            Ok(peer) => peer,
+            Err(finding) => {
+                measured.end().await;
+                return Err(finding);
+            }
+        };
         peer.is_aside();
         let tried = async {
             peer.expect_nothing().await?;
@@ -76,15 +82,31 @@ impl Measured {
             }
             Ok(())
         };
-        match tried.await {
+        let tried = tried.await.map_err(|finding: Finding| {
+            Finding::Blocked(format!(
+                "no text is echoed and no Close answered: {}",
+                finding.got()
+            ))
+        });
+        let is_it = tried.and_then(|()| {
+            measured
+                .group()?
+                .listens(measured.dialer.endpoint().url.port())
+        });
+        match is_it {
             Ok(()) => Ok(measured),
-            Err(finding @ Finding::Violation { .. }) => {
-                Err(Finding::Blocked(format!(
-                    "no text is echoed and no Close answered: {}",
-                    finding.got()
-                )))
+            Err(finding) => {
+                measured.end().await;
+                Err(finding)
             }
-            Err(finding) => Err(finding),
+        }
+    }
+
+    /// What a case has found, unless the server has not survived it.
+    pub(crate) fn outlives(&self, verdict: Verdict) -> Verdict {
+        match (verdict, self.group()) {
+            (Err(Finding::Blocked(_)), Err(dead)) => Err(dead),
+            (verdict, _) => verdict,
         }
     }
 
@@ -207,16 +229,37 @@ impl Measured {
         }
     }
 
-    /// Whether, within this time, it comes to take no more connections.
+    /// Whether, within this time, it comes to take no more connections, and
+    /// not only because it has ended.
     pub async fn refuses_within(&mut self, deadline: Duration) -> bool {
         let deadline = tokio::time::Instant::now() + deadline;
+        let mut taken = 0;
         while self.dialer.open().await.is_ok() {
+            taken += 1;
             if tokio::time::Instant::now() > deadline {
                 return false;
             }
             tokio::time::sleep(BETWEEN_LOOKS).await;
         }
-        true
+        // One or two may have been on their way.
+        taken < 3 || self.group().is_ok()
+    }
+
+    /// A connection as soon as the server takes one, within the patience.
+    ///
+    /// # Errors
+    ///
+    /// The last that came instead.
+    pub async fn open_when_possible(&mut self) -> Result<Peer, Finding> {
+        let deadline = tokio::time::Instant::now() + 2 * self.patience();
+        loop {
+            match self.dialer.open().await {
+                Err(_) if tokio::time::Instant::now() < deadline => {
+                    tokio::time::sleep(BETWEEN_LOOKS).await;
+                }
+                result => return result,
+            }
+        }
     }
 
     /// Asks the server to end, as a service manager does: SIGTERM.
@@ -230,7 +273,9 @@ impl Measured {
     /// Whether the server's process ends within this time.
     pub async fn ends_within(&mut self, deadline: Duration) -> bool {
         let deadline = tokio::time::Instant::now() + deadline;
-        while self.own.running.wait(Duration::ZERO).is_none() {
+        while self.own.running.wait(Duration::ZERO).is_none()
+            || self.group().is_ok()
+        {
             if tokio::time::Instant::now() > deadline {
                 return false;
             }
@@ -295,9 +340,9 @@ impl Group {
         let members: Vec<_> = all
             .flatten()
             .filter(|process| {
-                process
-                    .stat()
-                    .is_ok_and(|stat| stat.pgrp == leader)
+                process.stat().is_ok_and(|stat| {
+                    stat.pgrp == leader && !matches!(stat.state, 'Z' | 'X')
+                })
             })
             .collect();
         match members.is_empty() {
@@ -306,6 +351,37 @@ impl Group {
                 "it has ended",
             )),
             false => Ok(Self(members)),
+        }
+    }
+
+    /// Holds if one of them is who listens at this port: what is started may
+    /// only have asked somebody else to.
+    fn listens(&self, port: u16) -> Verdict {
+        use procfs::net::TcpState;
+        let sockets = procfs::net::tcp().into_iter().flatten();
+        let sockets = sockets.chain(procfs::net::tcp6().into_iter().flatten());
+        let listening: Vec<_> = sockets
+            .filter(|it| {
+                it.state == TcpState::Listen && it.local_address.port() == port
+            })
+            .map(|it| it.inode)
+            .collect();
+        let holds = |process: &procfs::process::Process| {
+            let descriptors = process.fd().into_iter().flatten().flatten();
+            descriptors.into_iter().any(|it| match it.target {
+                procfs::process::FDTarget::Socket(inode) => {
+                    listening.contains(&inode)
+                }
+                _ => false,
+            })
+        };
+        match self.0.iter().any(holds) {
+            true => Ok(()),
+            false => Err(Finding::Unsupported(
+                "the process that wsspec has started is not the one that \
+                 listens, so that it can't be measured"
+                    .to_owned(),
+            )),
         }
     }
 
@@ -339,6 +415,8 @@ impl Group {
         for process in &self.0 {
             let stat = process.stat().map_err(unmeasured)?;
             ticks += stat.utime + stat.stime;
+            // What its children took that have ended.
+            ticks += u64::try_from(stat.cutime + stat.cstime).unwrap_or(0);
         }
         let millis = ticks * 1000 / procfs::ticks_per_second();
         Ok(Duration::from_millis(millis))
@@ -361,6 +439,10 @@ fn unmeasured(error: procfs::ProcError) -> Finding {
 impl Group {
     fn of(_leader: u32) -> Result<Self, Finding> {
         Ok(Self())
+    }
+
+    fn listens(&self, _port: u16) -> Verdict {
+        elsewhere()
     }
 
     fn forget_peak(&self) -> Result<(), Finding> {

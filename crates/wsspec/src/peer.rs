@@ -382,8 +382,8 @@ impl Peer {
         Poured::Taken
     }
 
-    /// The end of the connection, or what comes instead of it within this
-    /// time; Pings and Pongs are read over.
+    /// What comes within this time, and as long as the patience lasts behind
+    /// it; Pings and Pongs are read over.
     ///
     /// # Errors
     ///
@@ -394,7 +394,15 @@ impl Peer {
     ) -> Result<Incoming, Finding> {
         let endpoint = Arc::clone(&self.wire.endpoint);
         let patience = deadline + endpoint.patience;
-        let arrived = endpoint.within(patience, self.arrive()).await;
+        let next = async {
+            loop {
+                match self.arrive().await {
+                    Ok(Incoming::Pong(_)) => {}
+                    other => return other,
+                }
+            }
+        };
+        let arrived = endpoint.within(patience, next).await;
         arrived.unwrap_or_else(|| {
             self.wire.note(What::TimedOut(Wait::Answer));
             Ok(Incoming::Silence(deadline))

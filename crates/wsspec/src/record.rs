@@ -68,6 +68,8 @@ pub enum What {
     Aside,
     /// The case has come to this point and the connection was still open.
     Mark(char),
+    /// So many events are not kept.
+    LeftOut(usize),
     /// The server did not take what we sent.
     SendFailed,
     /// We have waited for this in vain.
@@ -145,6 +147,20 @@ impl Record {
     pub fn is_aside(&self) -> bool {
         let mut events = self.events.iter();
         events.any(|event| matches!(event.what, What::Aside))
+    }
+
+    /// Leaves only the first and the last so many events: what one case has
+    /// seen must not be much where there are hundreds.
+    pub(crate) fn shorten(&mut self, each: usize) {
+        let left_out = self.events.len().saturating_sub(2 * each);
+        if left_out < 2 {
+            return;
+        }
+        let at = self.events[each].at;
+        let what = What::LeftOut(left_out);
+        self.events
+            .splice(each..each + left_out, [Event { at, what }]);
+        self.events.shrink_to_fit();
     }
 
     /// What happened, in order.
@@ -236,6 +252,7 @@ impl What {
             Self::Opened | Self::Aside => return Vec::new(),
             Self::Mark(_) => ('!', "the connection is still open".to_owned()),
             Self::Illegal(violation) => ('!', violation.to_string()),
+            Self::LeftOut(count) => ('…', format!("{count} events …")),
             Self::SendFailed => {
                 ('!', "the server no longer takes what is sent".into())
             }

@@ -31,6 +31,10 @@ const VOLUMES_AT_A_TIME: usize = 8;
 /// time, but there are not many processors.
 const OWN_AT_A_TIME: usize = 4;
 
+/// Of a record so many events are kept, from its beginning and its end, unless
+/// it is that of the only case.
+const KEPT_EVENTS: usize = 128;
+
 /// So many times the patience is the end of a case that goes on although each
 /// of its steps is bounded: some have forty steps, and a witness takes ten.
 const LONGEST_CASE: u32 = 500;
@@ -175,7 +179,8 @@ impl Runner {
         {
             let part = cases.iter().copied().enumerate();
             let part = part.filter(|(_, case)| case.weight() == weight);
-            let mut running = self.start(part, self.jobs_for(weight));
+            let jobs = self.jobs_for(weight);
+            let mut running = self.start(part, jobs, cases.len() == 1);
             while let Some(ended) = running.join_next().await {
                 if let Ok((index, judged)) = ended {
                     on_end(&judged);
@@ -191,11 +196,14 @@ impl Runner {
     }
 
     fn jobs_for(&self, weight: Weight) -> usize {
-        match weight {
+        // A case has up to two connections, and a witness.
+        let most = self.endpoint.declared.max_connections;
+        let most = most.map_or(usize::MAX, |most| (most / 3).max(1));
+        most.min(match weight {
             Weight::Volume => self.jobs.min(VOLUMES_AT_A_TIME),
             Weight::Own => self.jobs.min(OWN_AT_A_TIME),
             _ => self.jobs,
-        }
+        })
     }
 
     /// Starts cases, the last first: what takes long, and whoever is slow with
@@ -204,6 +212,7 @@ impl Runner {
         &self,
         cases: impl DoubleEndedIterator<Item = (usize, &'static Case)>,
         jobs: usize,
+        keeps_all: bool,
     ) -> JoinSet<(usize, Judged)> {
         let permits = Arc::new(Semaphore::new(jobs));
         let mut running = JoinSet::new();
@@ -212,7 +221,7 @@ impl Runner {
             let permits = Arc::clone(&permits);
             running.spawn(async move {
                 let permit = permits.acquire_owned().await;
-                let judged = judge(case, setting).await;
+                let judged = judge(case, setting, keeps_all).await;
                 drop(permit);
                 (index, judged)
             });
@@ -221,7 +230,11 @@ impl Runner {
     }
 }
 
-async fn judge(case: &'static Case, setting: Setting) -> Judged {
+async fn judge(
+    case: &'static Case,
+    setting: Setting,
+    keeps_all: bool,
+) -> Judged {
     let begun = Instant::now();
     let records = Arc::clone(&setting.records);
     let endpoint = Arc::clone(&setting.endpoint);
@@ -249,28 +262,38 @@ async fn judge(case: &'static Case, setting: Setting) -> Judged {
             .lock()
             .unwrap_or_else(PoisonError::into_inner),
     );
+    let words = words(case, &records);
+    if !keeps_all {
+        for record in &records {
+            record
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .shorten(KEPT_EVENTS);
+        }
+    }
     Judged {
         case,
         outcome: Outcome::of(case.level, &verdict),
         finding: verdict.err(),
         note: None,
         upstream: Vec::new(),
-        words: words(case, &records),
+        words,
         records,
         duration: begun.elapsed(),
     }
 }
 
 async fn verdict(case: &'static Case, setting: Setting) -> Verdict {
-    if let Run::Measured(run) = case.run {
-        let mut measured = Measured::start(setting, seed(case.id)).await?;
-        let verdict = run(&mut measured).await;
-        measured.end().await;
-        return verdict;
-    }
-    let mut dialer = Dialer::new(setting, seed(case.id));
+    let seed = seed(case.id);
+    let mut dialer = Dialer::new(setting.clone(), seed);
     match case.run {
-        Run::Measured(_) => Ok(()),
+        Run::Measured(run) => {
+            let mut measured = Measured::start(setting, seed).await?;
+            let verdict = run(&mut measured).await;
+            let verdict = measured.outlives(verdict);
+            measured.end().await;
+            verdict
+        }
         Run::Dialer(run) => run(&mut dialer).await,
         Run::Peer(run) => match case.autobahn {
             None => run(&mut dialer.open().await?).await,

@@ -255,7 +255,10 @@ pub enum TargetError {
         error: std::io::Error,
     },
     /// Somebody else is where the server should be.
-    #[error("somebody accepts connections at {url} already")]
+    #[error(
+        "somebody accepts connections at {url} already; end that server, or \
+         judge it by its address"
+    )]
     Taken {
         /// The address.
         url: String,
@@ -285,7 +288,10 @@ pub enum NotReady {
     #[error("ended ({0}) before it was ready")]
     Ended(ExitStatus),
     /// It runs and does not say where it listens.
-    #[error("printed no line with its ws:// address within {READY:?}")]
+    #[error(
+        "printed no line with its ws:// address within {READY:?}; if it does \
+         not say where it listens, say it with --url, or url in a server.toml"
+    )]
     TooLate,
     /// It runs and will say nothing any more.
     #[error("closed its output before it was ready")]
@@ -620,12 +626,9 @@ impl Running {
         command: &mut Command,
         words: &[String],
     ) -> Result<Self, TargetError> {
-        let mut started = Self::spawn(command, words)?;
+        let started = Self::spawn(command, words)?;
         match started.says_where.recv_timeout(READY) {
-            Ok(url) => {
-                started.running.url = url;
-                Ok(started.running)
-            }
+            Ok(url) => started.listening(words, &url),
             Err(RecvTimeoutError::Timeout) => {
                 Err(started.not_ready(words, NotReady::TooLate))
             }
@@ -650,18 +653,7 @@ impl Running {
                 url: url.to_string(),
             });
         }
-        let mut started = Self::spawn(command, words)?;
-        let deadline = Instant::now() + READY;
-        while !url.accepts() {
-            if started.running.wait(BETWEEN_TRIES).is_some()
-                || Instant::now() > deadline
-            {
-                let how = NotReady::Deaf(url.to_string());
-                return Err(started.not_ready(words, how));
-            }
-        }
-        started.running.url = url.clone();
-        Ok(started.running)
+        Self::spawn(command, words)?.listening(words, url)
     }
 
     fn spawn(
@@ -794,6 +786,25 @@ impl Running {
 }
 
 impl Started {
+    /// Waits until somebody accepts connections there.
+    fn listening(
+        mut self,
+        words: &[String],
+        url: &Url,
+    ) -> Result<Running, TargetError> {
+        let deadline = Instant::now() + READY;
+        while !url.accepts() {
+            if self.running.wait(BETWEEN_TRIES).is_some()
+                || Instant::now() > deadline
+            {
+                let how = NotReady::Deaf(url.to_string());
+                return Err(self.not_ready(words, how));
+            }
+        }
+        self.running.url = url.clone();
+        Ok(self.running)
+    }
+
     /// Why it is not ready, with the last that it said: that is what its user
     /// has to see.
     fn not_ready(mut self, words: &[String], how: NotReady) -> TargetError {

@@ -249,6 +249,57 @@ impl Wire {
         )
     }
 
+    /// Writes some of the octets, or reads some, whatever is possible first;
+    /// how many it has written. Who has ended takes them all.
+    ///
+    /// # Errors
+    ///
+    /// A server that neither reads nor says anything although it serves
+    /// others, or that never ceases to speak.
+    pub(crate) async fn write_or_read(
+        &mut self,
+        octets: &[u8],
+        into: &mut BytesMut,
+    ) -> Result<usize, Finding> {
+        if self.deaf {
+            return Ok(octets.len());
+        }
+        into.reserve(READ_AT_ONCE);
+        let endpoint = Arc::clone(&self.endpoint);
+        let (mut reading, mut writing) = self.stream.split();
+        let step = async {
+            tokio::select! {
+                read = reading.read_buf(into) => match read {
+                    Ok(0) | Err(_) => None,
+                    Ok(count) => Some((count, 0)),
+                },
+                written = writing.write(octets) => match written {
+                    Ok(0) | Err(_) => None,
+                    Ok(count) => Some((0, count)),
+                },
+            }
+        };
+        match endpoint.patiently(step).await {
+            Some(Some((read, written))) => {
+                self.received += read;
+                if self.received > MOST_RECEIVED {
+                    self.deaf = true;
+                    return Err(Finding::violation(
+                        "an end of what the server sends",
+                        End::Flood,
+                    ));
+                }
+                Ok(written)
+            }
+            Some(None) => {
+                self.deaf = true;
+                self.note(What::SendFailed);
+                Ok(octets.len())
+            }
+            None => Err(self.not_read()),
+        }
+    }
+
     /// Writes octets as long as the server takes them, and does not read what
     /// it sends.
     pub(crate) async fn pour(&mut self, octets: &[u8]) -> Poured {

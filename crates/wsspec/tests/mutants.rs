@@ -2242,7 +2242,6 @@ const CATALOGUE: &[(Defect, &[&str])] = &[
     (
         Defect::CredentialNotChecked,
         &[
-            "9110/11.6.1/401-has-a-challenge",
             "hostile/access/credential/*",
             "hostile/access/credential-is-not-inherited",
         ],
@@ -2250,7 +2249,6 @@ const CATALOGUE: &[(Defect, &[&str])] = &[
     (
         Defect::CredentialAbsentAllowed,
         &[
-            "9110/11.6.1/401-has-a-challenge",
             "hostile/access/credential/absent",
             "hostile/access/credential/named-in-connection",
             "hostile/access/credential-is-not-inherited",

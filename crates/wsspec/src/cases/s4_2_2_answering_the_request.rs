@@ -200,8 +200,6 @@ async fn answer_lacks(
     }
 }
 
-/// Offers a name that nobody knows. A server that takes every name has agreed
-/// all the same, so that is only told.
 async fn known_subprotocol(dialer: &mut Dialer) -> Verdict {
     let known = dialer.endpoint().declared.subprotocol.clone();
     let Some(known) = known else {
@@ -226,6 +224,8 @@ async fn known_subprotocol(dialer: &mut Dialer) -> Verdict {
     }))
 }
 
+/// Offers a name that nobody knows. A server that takes every name has agreed
+/// all the same, so that is only told.
 async fn subprotocol_was_offered(dialer: &mut Dialer) -> Verdict {
     let (name, offer) = ("Sec-WebSocket-Protocol", "x-unknown.example");
     let request = dialer.request().add(name, offer);

@@ -20,6 +20,9 @@ const AT_ONCE: usize = 32 << 10;
 /// done.
 const LONGEST: Duration = Duration::from_secs(60);
 
+/// A server has no reason to send more control frames during one message.
+const MOST_CONTROLS: u64 = 1000;
+
 /// A message that says the same again and again.
 #[derive(Clone, Copy, Debug)]
 pub struct Volume {
@@ -53,12 +56,7 @@ impl Peer {
     /// Another message, no message, or a server that says that it is too long.
     pub async fn echoes(&mut self, volume: Volume, pieces: Pieces) -> Verdict {
         self.step();
-        if self.is_over_limits(volume, pieces) && self.timer.is_none() {
-            return Err(Finding::Unsupported(format!(
-                "the declared limits are under {} octets",
-                volume.length
-            )));
-        }
+        self.is_within_limits(volume, pieces)?;
         let deadline = match self.timer {
             Some(_) => self.deadline,
             None => Instant::now() + LONGEST,
@@ -106,18 +104,19 @@ impl Peer {
         let mut octets = Vec::new();
         while making.next(&tile, &mut octets) {
             self.sent.octets += octets.len();
-            for part in octets.chunks(at_once) {
-                let most = usize::MAX;
-                self.wire
-                    .write_and_read(part, &mut unread, most)
-                    .await?;
+            let mut left = &octets[..];
+            while !left.is_empty() {
+                let part = &left[..left.len().min(at_once)];
+                let written =
+                    self.wire.write_or_read(part, &mut unread).await?;
+                left = &left[written..];
                 if let Some(verdict) = self
                     .compare(&mut echo, &tile, &mut unread)
                     .await?
                 {
                     return self.after_volume(verdict, unread).await;
                 }
-                if at_once < usize::MAX {
+                if written > 0 && at_once < usize::MAX {
                     tokio::task::yield_now().await;
                 }
             }
@@ -187,6 +186,13 @@ impl Peer {
                     ));
                 }
                 Some(Item::Control(frame)) => {
+                    echo.controls += 1;
+                    if echo.controls > MOST_CONTROLS {
+                        return Err(Finding::violation(
+                            "the echo",
+                            format_args!("{MOST_CONTROLS} control frames"),
+                        ));
+                    }
                     if let Some(got) = self.take(frame).await? {
                         return Ok(Some(Err(self.no_echo(echo.volume, &got))));
                     }
@@ -211,18 +217,26 @@ impl Peer {
         Finding::violation(volume, got)
     }
 
-    /// Whether a message is more than the server declares to take.
-    fn is_over_limits(&self, volume: Volume, pieces: Pieces) -> bool {
+    /// Holds if a message is no more than the server declares to take.
+    /// Autobahn sends it all the same.
+    fn is_within_limits(&self, volume: Volume, pieces: Pieces) -> Verdict {
         let frame = match pieces {
             Pieces::Fragments(each) => each.min(volume.length),
             _ => volume.length,
         };
         let declared = self.declared();
         let message = declared.max_message;
-        message.is_some_and(|most| volume.length > most)
+        let is_over = message.is_some_and(|most| volume.length > most)
             || declared
                 .max_frame
-                .is_some_and(|most| frame > most)
+                .is_some_and(|most| frame > most);
+        match is_over && self.timer.is_none() {
+            false => Ok(()),
+            true => Err(Finding::Unsupported(format!(
+                "the declared limits are under {} octets",
+                volume.length
+            ))),
+        }
     }
 
     /// The code of the Close that came, if one came with a code.
@@ -268,6 +282,7 @@ impl Peer {
     /// The first thing that is no echo.
     pub async fn echoes_each(&mut self, volume: Volume, count: u64) -> Verdict {
         self.step();
+        self.is_within_limits(volume, Pieces::OneFrame)?;
         let length = usize::try_from(volume.length).unwrap_or(usize::MAX);
         let whole = Tile::new(volume.unit).cut(0, length).to_vec();
         let message = Frame::new(volume.opcode, whole);
@@ -441,6 +456,8 @@ struct Echo {
     /// Octets of its payload that have come.
     arrived: u64,
     fragments: u64,
+    /// Control frames that have come meanwhile.
+    controls: u64,
     /// Where the first octet differs.
     differs_at: Option<u64>,
     /// The frame that is arriving, and how much of it is missing.
@@ -494,6 +511,7 @@ impl Echo {
             opcode: Opcode::CONTINUATION,
             arrived: 0,
             fragments: 0,
+            controls: 0,
             differs_at: None,
             frame: None,
         }

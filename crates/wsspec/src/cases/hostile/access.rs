@@ -94,7 +94,12 @@ async fn is_not_inherited(dialer: &mut Dialer) -> Verdict {
         .request()
         .set("Sec-WebSocket-Version", "14");
     let answer = dialer.dial(refused).await?;
-    answer.expect_refusal()?;
+    if answer.expect_refusal().is_err() {
+        return Err(Finding::Observed(format!(
+            "a version 14 is not refused: {}",
+            answer.reply()
+        )));
+    }
     let without = dialer.request().without("Authorization");
     does_not_switch(&answer.again(&without).await?)
 }

@@ -104,6 +104,16 @@ async fn request_without_end(dialer: &mut Dialer) -> Verdict {
 }
 
 async fn many_half_requests(dialer: &mut Dialer) -> Verdict {
+    if dialer
+        .endpoint()
+        .declared
+        .max_connections
+        .is_some()
+    {
+        return Err(Finding::Unsupported(
+            "the server declares to take only so many connections".to_owned(),
+        ));
+    }
     dialer.open().await?;
     let head = dialer.request().head();
     let mut half = Vec::new();
@@ -118,10 +128,11 @@ async fn many_half_requests(dialer: &mut Dialer) -> Verdict {
 async fn pings_unanswered(peer: &mut Peer) -> Verdict {
     let interval = peer.declared().ping_interval;
     let interval = interval.ok_or_else(|| undeclared("ping-interval"))?;
+    let closing = peer.declared().close_deadline.unwrap_or(interval);
     peer.falls_silent();
     match peer.next_within(interval * 4).await? {
         Incoming::End(_) => Ok(()),
-        Incoming::Close(_) => match peer.next_within(interval).await? {
+        Incoming::Close(_) => match peer.next_within(closing).await? {
             Incoming::End(_) => Ok(()),
             got => Err(Finding::violation("the end behind the CLOSE", got)),
         },
