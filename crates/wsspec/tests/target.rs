@@ -3,8 +3,10 @@
 #![cfg(unix)]
 
 use std::io::{BufRead, BufReader};
+use std::net::TcpListener;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
+use std::sync::LazyLock;
 
 use wsspec::target::{NotReady, Running, Server, TargetError};
 
@@ -12,9 +14,15 @@ use wsspec::target::{NotReady, Running, Server, TargetError};
 /// it is killed.
 const HOLD: &str = "WSSPEC_TEST_HOLDS_A_SERVER";
 
-/// A server that starts another process, says that it is ready, and stays.
-const SERVER: &str =
-    "tail -f /dev/null & echo listening on ws://127.0.0.1:1/ws; wait";
+/// Where the servers of these tests listen, as far as anybody can see.
+static LISTENER: LazyLock<TcpListener> =
+    LazyLock::new(|| TcpListener::bind("127.0.0.1:0").expect("a free port"));
+
+/// A server that starts another process, says that it is ready, and does this.
+fn server(then: &str) -> String {
+    let address = LISTENER.local_addr().expect("an address");
+    format!("tail -f /dev/null & echo listening on ws://{address}/ws; {then}")
+}
 
 fn start(script: &str) -> Result<Running, TargetError> {
     let words = ["sh".to_owned(), "-c".to_owned(), script.to_owned()];
@@ -39,7 +47,7 @@ fn wait_for_end(pid: u32) {
 
 #[test]
 fn a_server_ends_with_its_children() {
-    let running = start(SERVER).expect("it says that it is ready");
+    let running = start(&server("wait")).expect("it says that it is ready");
     let pid = running.pid;
     assert!(is_alive(pid));
     drop(running);
@@ -48,9 +56,8 @@ fn a_server_ends_with_its_children() {
 
 #[test]
 fn children_end_although_their_server_has_left_them() {
-    let script =
-        "tail -f /dev/null & echo listening on ws://127.0.0.1:1/ws; exit 0";
-    let mut running = start(script).expect("it says that it is ready");
+    let mut running =
+        start(&server("exit 0")).expect("it says that it is ready");
     let pid = running.pid;
     let status = running.wait(std::time::Duration::from_secs(10));
     assert!(status.is_some_and(|status| status.success()));
@@ -86,7 +93,7 @@ fn a_server_ends_when_its_holder_is_killed() {
 #[ignore = "holds a server until it is killed"]
 fn holder() {
     if std::env::var_os(HOLD).is_some() {
-        let running = start(SERVER).expect("it says that it is ready");
+        let running = start(&server("wait")).expect("it says that it is ready");
         println!("\nserver is {}", running.pid);
         loop {
             std::thread::park();

@@ -6,6 +6,12 @@
 //! connections are still served. Volumes are bounded: no case sends more than
 //! 64 MiB or has more than 200 connections open, and each stops when the server
 //! has had enough.
+//!
+//! Not here, and why: a credential that is revoked while the connection is
+//! open, and a handler that fails, need an endpoint that can be told to do so;
+//! a push to many clients needs more than an echo; packets that vanish need a
+//! network of the suite's own; what a server logs can't be seen. Requests that
+//! come octet by octet cost no measurable time, as the kernel joins them.
 
 use crate::dialer::Dialer;
 use crate::endpoint::being_served_counts;
