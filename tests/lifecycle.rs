@@ -68,7 +68,12 @@ fn main() -> ExitCode {
             let name =
                 format!("{}/{} {name}", subject.server.name, subject.variant);
             let subject = Arc::clone(&subject);
-            trials.push(Trial::test(name, move || property(&subject)));
+            let no_ctrl_c = name.ends_with("Ctrl-C") && ignores_ctrl_c();
+            if no_ctrl_c {
+                eprintln!("skipping {name}: Ctrl-C is ignored here");
+            }
+            let trial = Trial::test(name, move || property(&subject));
+            trials.push(trial.with_ignored_flag(no_ctrl_c));
         }
     }
     libtest_mimic::run(&arguments, trials).exit_code()
@@ -287,6 +292,18 @@ fn says_what_is_wrong_with_an_address(subject: &Subject) -> Result<(), Failed> {
         }
     }
     Ok(())
+}
+
+/// Whether whoever started us has SIGINT ignored, as a shell does for what
+/// runs in the background: what we start inherits that.
+fn ignores_ctrl_c() -> bool {
+    let status = std::fs::read_to_string("/proc/self/status");
+    let status = status.unwrap_or_default();
+    let mut lines = status.lines();
+    let ignored = lines.find_map(|line| line.strip_prefix("SigIgn:"));
+    let ignored = ignored.map(|it| u64::from_str_radix(it.trim(), 16));
+    let interrupt = 1 << (Signal::INT.as_raw() - 1);
+    ignored.is_some_and(|it| it.is_ok_and(|it| it & interrupt != 0))
 }
 
 fn ends_on(subject: &Subject, signal: Signal) -> Result<(), Failed> {
