@@ -15,11 +15,7 @@ pub(crate) async fn run(arguments: &Run) -> Exit {
     let patience = options.patience.duration();
     let mut output = Output::new(options);
     if let Some(command) = &arguments.exec {
-        let launcher = Launcher::shell(command);
-        let launcher = match &arguments.url {
-            Some(url) => launcher.at(url.clone()),
-            None => launcher,
-        };
+        let launcher = Launcher::shell(command).at(arguments.url.clone());
         let host = Host::start(launcher);
         let endpoint = host.map(|host| {
             let mut endpoint = Endpoint::of(host, patience);

@@ -5,7 +5,7 @@ use std::fmt;
 
 use serde::Serialize;
 
-use crate::report::is_violation;
+use crate::report::fails;
 use crate::results::{CaseResult, Results, Target};
 use crate::verdict::Outcome;
 
@@ -132,9 +132,7 @@ impl Diff {
                 Kind::Worse => {
                     strict || change.after != Some(Outcome::NonStrict)
                 }
-                Kind::New => change.after.is_some_and(|it| {
-                    it == Outcome::Broken || is_violation(it, strict)
-                }),
+                Kind::New => change.after.is_some_and(|it| fails(it, strict)),
                 _ => false,
             })
     }

@@ -31,7 +31,7 @@ use std::process::ExitCode;
 use libtest_mimic::{Arguments, Failed, Trial};
 
 use crate::case::Case;
-use crate::report::{Counts, Explained, is_violation};
+use crate::report::{Counts, Explained, fails};
 use crate::runner::{JOBS, PATIENCE};
 use crate::target::Server;
 use crate::verdict::Outcome;
@@ -198,19 +198,17 @@ fn case_name(label: &str, case: &Case) -> String {
 
 /// What fails, all in one.
 fn failing(judged: &[Judged], strict: bool) -> String {
-    let failing = judged
+    judged
         .iter()
-        .filter(|judged| fails(judged, strict));
-    failing
-        .map(|judged| {
-            let text = format!("\n{}", Explained(judged));
-            anstream::adapter::strip_str(&text).to_string()
-        })
+        .filter(|judged| fails(judged.outcome, strict))
+        .map(explained)
         .collect()
 }
 
-fn fails(judged: &Judged, strict: bool) -> bool {
-    judged.outcome == Outcome::Broken || is_violation(judged.outcome, strict)
+/// Everything about a case, for where no colours are.
+fn explained(judged: &Judged) -> String {
+    let text = format!("\n{}", Explained(judged));
+    anstream::adapter::strip_str(&text).to_string()
 }
 
 /// Runs the cases, and ends the server if it was started for that.
@@ -267,13 +265,12 @@ pub fn trials(
         trials.push(whole.with_kind(kind));
     }
     for judged in judged {
-        let failed = fails(judged, strict);
+        let failed = fails(judged.outcome, strict);
         if failed || alone {
-            let text = Explained(judged).to_string();
-            let text = anstream::adapter::strip_str(&text).to_string();
+            let text = explained(judged);
             let name = case_name(label, judged.case);
             trials.push(Trial::test(name, move || match failed {
-                true => Err(Failed::from(format!("\n{text}"))),
+                true => Err(Failed::from(text)),
                 false => Ok(()),
             }));
         }

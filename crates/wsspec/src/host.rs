@@ -1,7 +1,7 @@
 //! The server of a run: started once for all cases that only need its wire,
 //! and once more for each case that measures it.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -58,13 +58,10 @@ impl Launcher {
         }
     }
 
-    /// It listens at this address and does not say so.
+    /// It listens at this address, if there is one, and does not say so.
     #[must_use]
-    pub fn at(self, url: Url) -> Self {
-        Self {
-            at: Some(url),
-            ..self
-        }
+    pub fn at(self, url: Option<Url>) -> Self {
+        Self { at: url, ..self }
     }
 
     /// Starts it and waits until it is ready.
@@ -73,15 +70,7 @@ impl Launcher {
     ///
     /// A server that can't be started, or ends, or is not ready in time.
     pub fn start(&self) -> Result<Running, TargetError> {
-        let (program, arguments) = self.words.split_first().map_or_else(
-            || (String::new(), &[][..]),
-            |(program, rest)| (program.clone(), rest),
-        );
-        let mut command = Command::new(program);
-        command.args(arguments).stdin(Stdio::null());
-        if !self.folder.as_os_str().is_empty() {
-            command.current_dir(&self.folder);
-        }
+        let mut command = command(&self.words, &self.folder);
         match &self.at {
             Some(url) => {
                 command.env("LISTEN", url.listen());
@@ -93,6 +82,17 @@ impl Launcher {
             }
         }
     }
+}
+
+/// A command of these words, in this folder, that reads nothing.
+pub(crate) fn command(words: &[String], folder: &Path) -> Command {
+    let mut words = words.iter();
+    let mut command = Command::new(words.next().map_or("", String::as_str));
+    command.args(words).stdin(Stdio::null());
+    if !folder.as_os_str().is_empty() {
+        command.current_dir(folder);
+    }
+    command
 }
 
 /// The server of a run.
@@ -250,9 +250,10 @@ impl Host {
 
 impl Own {
     /// Ends the server, with all that it has started.
-    pub(crate) async fn end(self, url: Url) {
+    pub(crate) async fn end(self) {
         blocking(move || {
             let Self { running, turn } = self;
+            let url = running.url.clone();
             drop(running);
             if let Some(turn) = turn {
                 url.wait_until_free(END);

@@ -111,8 +111,7 @@ impl Measured {
     }
 
     pub(crate) async fn end(self) {
-        let url = self.dialer.endpoint().url.clone();
-        self.own.end(url).await;
+        self.own.end().await;
     }
 
     /// Opens connections to it.

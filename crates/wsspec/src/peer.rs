@@ -81,6 +81,21 @@ pub enum Cut {
     UntilAnswered,
 }
 
+/// The same frame again and again.
+struct Repeated {
+    octets: Vec<u8>,
+    /// How many octets one of them has.
+    one: usize,
+    at_once: usize,
+}
+
+impl Repeated {
+    /// So many of them, at most [`at_once`](Self::at_once).
+    fn octets(&self, count: usize) -> &[u8] {
+        &self.octets[..self.one * count]
+    }
+}
+
 /// What can come from the server.
 #[derive(Clone, PartialEq, Eq)]
 pub enum Incoming {
@@ -313,18 +328,11 @@ impl Peer {
         frame: &Frame,
         count: usize,
     ) -> Result<(), Finding> {
-        let key = MaskingKey(self.random.u32(..).to_be_bytes());
-        let frame = frame.clone().masked(key);
-        self.wire
-            .note(What::SentMany(FrameRecord::from(&frame), count));
-        let mut one = Vec::new();
-        frame.encode(&mut one);
-        let at_once = (WRITE_AT_ONCE / one.len()).max(1);
-        let many = one.repeat(at_once);
+        let many = self.repeated(frame, count);
         let mut left = count;
         while left > 0 {
-            let now = left.min(at_once);
-            let part = &many[..one.len() * now];
+            let now = left.min(many.at_once);
+            let part = many.octets(now);
             self.sent.octets += part.len();
             self.sent.frames += now;
             let most = usize::try_from(2 * self.most_expected());
@@ -340,6 +348,23 @@ impl Peer {
         }
         self.step();
         Ok(())
+    }
+
+    /// A frame, masked, so many times as fit into a write; it goes on record
+    /// as all that will be sent.
+    fn repeated(&mut self, frame: &Frame, count: usize) -> Repeated {
+        let key = MaskingKey(self.random.u32(..).to_be_bytes());
+        let frame = frame.clone().masked(key);
+        self.wire
+            .note(What::SentMany(FrameRecord::from(&frame), count));
+        let mut one = Vec::new();
+        frame.encode(&mut one);
+        let at_once = (WRITE_AT_ONCE / one.len()).max(1);
+        Repeated {
+            octets: one.repeat(at_once),
+            one: one.len(),
+            at_once,
+        }
     }
 
     /// What the server declares.
@@ -362,18 +387,11 @@ impl Peer {
     /// Sends a frame so many times, for as long as the server takes it, and
     /// reads nothing.
     pub async fn pour(&mut self, frame: &Frame, count: usize) -> Poured {
-        let key = MaskingKey(self.random.u32(..).to_be_bytes());
-        let frame = frame.clone().masked(key);
-        self.wire
-            .note(What::SentMany(FrameRecord::from(&frame), count));
-        let mut one = Vec::new();
-        frame.encode(&mut one);
-        let at_once = (WRITE_AT_ONCE / one.len()).clamp(1, count.max(1));
-        let many = one.repeat(at_once);
+        let many = self.repeated(frame, count);
         let mut left = count;
         while left > 0 {
-            let now = left.min(at_once);
-            let part = &many[..one.len() * now];
+            let now = left.min(many.at_once);
+            let part = many.octets(now);
             match self.wire.pour(part).await {
                 Poured::Taken => left -= now,
                 other => return other,

@@ -180,6 +180,12 @@ pub fn is_violation(outcome: Outcome, strict: bool) -> bool {
     }
 }
 
+/// Whether a run should not end well for it: a violation, or our own fault.
+#[must_use]
+pub fn fails(outcome: Outcome, strict: bool) -> bool {
+    outcome == Outcome::Broken || is_violation(outcome, strict)
+}
+
 /// Results of one server under its name, for a table of several.
 pub type Column<'a> = (&'a str, &'a [Judged]);
 

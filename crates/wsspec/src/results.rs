@@ -10,7 +10,7 @@ use std::fmt::Write as _;
 use quick_junit::{NonSuccessKind, TestCase, TestCaseStatus, TestSuite};
 use serde::{Deserialize, Serialize};
 
-use crate::report::{Counts, ExplainedResult, is_violation, trace};
+use crate::report::{Counts, ExplainedResult, fails, trace};
 use crate::runner::Judged;
 use crate::verdict::{Finding, Level, Outcome};
 
@@ -167,7 +167,7 @@ impl CaseResult {
     /// Whether a run should fail for it.
     #[must_use]
     pub fn fails(&self, strict: bool) -> bool {
-        self.outcome == Outcome::Broken || is_violation(self.outcome, strict)
+        fails(self.outcome, strict)
     }
 }
 

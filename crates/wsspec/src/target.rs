@@ -16,7 +16,7 @@ use std::time::{Duration, Instant};
 use serde::{Deserialize, Deserializer};
 
 use crate::endpoint::{Declared, Endpoint, Url};
-use crate::host::{Host, Launcher};
+use crate::host::{self, Host, Launcher};
 use crate::known::KnownViolation;
 
 /// How long a server may take from its start to its ready line.
@@ -541,11 +541,7 @@ impl Server {
         let mut endpoint = match &variant.url {
             Some(url) if run.is_empty() => Endpoint::new(url.clone(), patience),
             url => {
-                let launcher = self.launcher(&run);
-                let launcher = match url {
-                    Some(url) => launcher.at(url.clone()),
-                    None => launcher,
-                };
+                let launcher = self.launcher(&run).at(url.clone());
                 Endpoint::of(Host::start(launcher)?, patience)
             }
         };
@@ -560,16 +556,7 @@ impl Server {
     }
 
     fn command(&self, words: &[String]) -> Command {
-        let (program, arguments) = words.split_first().map_or_else(
-            || (String::new(), Vec::new()),
-            |(program, rest)| (program.clone(), rest.to_vec()),
-        );
-        let mut command = Command::new(program);
-        command.args(arguments).stdin(Stdio::null());
-        if !self.folder.as_os_str().is_empty() {
-            command.current_dir(&self.folder);
-        }
-        command
+        host::command(words, &self.folder)
     }
 }
 

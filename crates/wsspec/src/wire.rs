@@ -197,38 +197,10 @@ impl Wire {
         into: &mut BytesMut,
         most: usize,
     ) -> Result<(), Finding> {
-        if self.deaf {
-            return Ok(());
-        }
         let mut left = octets;
         while !left.is_empty() {
-            into.reserve(READ_AT_ONCE);
-            let endpoint = Arc::clone(&self.endpoint);
-            let (mut reading, mut writing) = self.stream.split();
-            let step = async {
-                tokio::select! {
-                    read = reading.read_buf(into) => match read {
-                        Ok(0) | Err(_) => Err(()),
-                        Ok(count) => Ok((count, 0)),
-                    },
-                    written = writing.write(left) => match written {
-                        Ok(0) | Err(_) => Err(()),
-                        Ok(count) => Ok((0, count)),
-                    },
-                }
-            };
-            match endpoint.patiently(step).await {
-                Some(Ok((read, written))) => {
-                    self.received += read;
-                    left = &left[written..];
-                }
-                Some(Err(())) => {
-                    self.deaf = true;
-                    self.note(What::SendFailed);
-                    return Ok(());
-                }
-                None => return Err(self.not_read()),
-            }
+            let written = self.write_or_read(left, into).await?;
+            left = &left[written..];
             if into.len() > most {
                 self.deaf = true;
                 return Err(Finding::violation(
