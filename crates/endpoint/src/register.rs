@@ -1,0 +1,195 @@
+//! The register of open connections: how many there may be, and how they hear
+//! that the server is about to end.
+//!
+//! An upgraded connection is no longer a request: a framework's graceful
+//! shutdown does not know it, or waits for it without a word. So the place that
+//! every connection holds tells it, and the register waits until all are given
+//! back.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+use tokio_util::task::task_tracker::TaskTrackerToken;
+
+use crate::{Refusal, Settings};
+
+/// All connections of a server. Clones are the same register.
+#[derive(Clone, Debug)]
+pub struct Register {
+    settings: Arc<Settings>,
+    places: Arc<Semaphore>,
+    open: TaskTracker,
+    leaving: CancellationToken,
+}
+
+/// A connection's place. To drop it is to give it back.
+#[derive(Debug)]
+pub struct Place {
+    settings: Arc<Settings>,
+    leaving: CancellationToken,
+    _permit: OwnedSemaphorePermit,
+    _open: TaskTrackerToken,
+}
+
+impl Register {
+    /// An empty register with as many places as the settings say.
+    #[must_use]
+    pub fn new(settings: Arc<Settings>) -> Self {
+        Self {
+            places: Arc::new(Semaphore::new(settings.max_connections)),
+            settings,
+            open: TaskTracker::new(),
+            leaving: CancellationToken::new(),
+        }
+    }
+
+    /// Takes a place, which is to be held until the connection has ended.
+    ///
+    /// # Errors
+    ///
+    /// [`Refusal::Full`] and [`Refusal::Leaving`].
+    pub fn enter(&self) -> Result<Place, Refusal> {
+        let open = self.open.token();
+        if self.leaving.is_cancelled() {
+            return Err(Refusal::Leaving);
+        }
+        let places = Arc::clone(&self.places);
+        let permit = places.try_acquire_owned();
+        Ok(Place {
+            _permit: permit.map_err(|_| Refusal::Full)?,
+            _open: open,
+            leaving: self.leaving.clone(),
+            settings: Arc::clone(&self.settings),
+        })
+    }
+
+    /// Takes no more connections, and tells the open ones.
+    pub fn leave(&self) {
+        self.leaving.cancel();
+        self.open.close();
+    }
+
+    /// Waits until somebody calls [`leave`](Self::leave).
+    pub fn leaving(&self) -> impl Future<Output = ()> + Send + use<> {
+        self.leaving.clone().cancelled_owned()
+    }
+
+    /// Waits until all places are given back, or the settings' deadline for
+    /// that has passed. Says whether they were.
+    pub async fn is_left(&self) -> bool {
+        let deadline = self.settings.shutdown_deadline;
+        let left = tokio::time::timeout(deadline, self.open.wait()).await;
+        if left.is_err() {
+            let count = self.open.len();
+            tracing::warn!(
+                "{count} connections were still open after {deadline:?}"
+            );
+        }
+        left.is_ok()
+    }
+
+    /// Calls [`leave`](Self::leave) on SIGTERM or Ctrl-C, and ends the process
+    /// on the second: whoever asks twice does not want to wait. It also ends
+    /// it where the shutdown takes longer than its deadline allows, whoever
+    /// is waited for.
+    pub async fn leave_on_signal(self) {
+        signal().await;
+        tracing::info!("shutting down");
+        self.leave();
+        let deadline = self.settings.shutdown_deadline + GRACE;
+        if tokio::time::timeout(deadline, signal())
+            .await
+            .is_ok()
+        {
+            tracing::warn!("asked twice: ending at once");
+        }
+        std::process::exit(1);
+    }
+}
+
+/// How much longer than its deadline a shutdown takes that waits for something
+/// else than the connections.
+const GRACE: Duration = Duration::from_secs(1);
+
+impl Place {
+    /// The settings of the server.
+    #[must_use]
+    pub fn settings(&self) -> &Settings {
+        &self.settings
+    }
+
+    /// Waits until the server is about to end.
+    ///
+    /// # Cancel safety
+    ///
+    /// It can be dropped and called again.
+    pub async fn leaving(&self) {
+        self.leaving.cancelled().await;
+    }
+}
+
+/// Waits for a SIGTERM or Ctrl-C.
+#[cfg(unix)]
+async fn signal() {
+    use tokio::signal::unix::{SignalKind, signal};
+    let terminate = signal(SignalKind::terminate());
+    let interrupt = signal(SignalKind::interrupt());
+    let (Ok(mut terminate), Ok(mut interrupt)) = (terminate, interrupt) else {
+        tracing::error!("signals can't be waited for; they end the process");
+        return std::future::pending().await;
+    };
+    tokio::select! {
+        _ = terminate.recv() => {}
+        _ = interrupt.recv() => {}
+    }
+}
+
+/// Waits for Ctrl-C.
+#[cfg(not(unix))]
+async fn signal() {
+    if tokio::signal::ctrl_c().await.is_err() {
+        std::future::pending().await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn register(arguments: &[&str]) -> Register {
+        Register::new(Arc::new(Settings::of(arguments)))
+    }
+
+    #[test]
+    fn there_are_only_so_many_places() {
+        let register = register(&["--max-connections", "2"]);
+        let first = register.enter().expect("a place");
+        let _second = register.enter().expect("a place");
+        assert_eq!(register.enter().err(), Some(Refusal::Full));
+        drop(first);
+        assert!(register.enter().is_ok());
+    }
+
+    #[tokio::test]
+    async fn whoever_is_there_hears_of_the_end_and_is_waited_for() {
+        let register = register(&[]);
+        let place = register.enter().expect("a place");
+        let connection = tokio::spawn(async move { place.leaving().await });
+        register.leave();
+        assert_eq!(register.enter().err(), Some(Refusal::Leaving));
+        assert!(register.is_left().await);
+        connection.await.expect("it ends");
+        register.leaving().await;
+    }
+
+    #[tokio::test]
+    async fn whoever_does_not_go_is_not_waited_for_without_end() {
+        let register = register(&["--shutdown-deadline", "10ms"]);
+        let _place = register.enter().expect("a place");
+        register.leave();
+        assert!(!register.is_left().await);
+    }
+}
