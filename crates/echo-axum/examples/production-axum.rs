@@ -192,8 +192,10 @@ async fn connection(mut socket: WebSocket, place: Place) {
     let settings = place.settings();
     let mut session = Session::new(settings, Instant::now());
     let cause = echo(&mut socket, &mut session, &place).await;
-    let closing = close(&mut socket, cause);
-    _ = timeout(settings.close_deadline, closing).await;
+    if cause.can_be_told() {
+        let closing = close(&mut socket, cause);
+        _ = timeout(settings.close_deadline, closing).await;
+    }
     session.ended(cause);
 }
 
@@ -267,17 +269,13 @@ fn length(message: &Message) -> usize {
     }
 }
 
-/// Sends the Close that is due and waits for the peer's, or lets the answer to
-/// the peer's leave: it is queued and does so when the stream is read on.
+/// Sends the Close that is due and waits for the peer's. The answer to the
+/// peer's own is queued already, and leaves when the stream is read on.
 async fn close(socket: &mut WebSocket, cause: Cause) {
     if let Some((code, reason)) = cause.close() {
         let reason = reason.into();
-        let frame = CloseFrame { code, reason };
-        if socket
-            .send(Message::Close(Some(frame)))
-            .await
-            .is_err()
-        {
+        let close = Message::Close(Some(CloseFrame { code, reason }));
+        if socket.send(close).await.is_err() {
             return;
         }
     }

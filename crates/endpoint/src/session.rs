@@ -61,6 +61,12 @@ impl Cause {
         }
     }
 
+    /// Whether the peer is there for a closing handshake.
+    #[must_use]
+    pub fn can_be_told(self) -> bool {
+        !matches!(self, Self::Lost | Self::Stalled)
+    }
+
     /// The close code, as both sides could log it (RFC 6455 §7.1.5).
     #[must_use]
     pub fn code(self) -> u16 {

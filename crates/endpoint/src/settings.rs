@@ -14,7 +14,7 @@ use crate::access::{AllowList, BadToken, Credential};
 /// A WebSocket echo at /ws for those who know the token. SIGTERM ends it
 /// gracefully.
 #[derive(Clone, Debug, Parser)]
-#[command(version, max_term_width = 80)]
+#[command(version, max_term_width = 80, args_override_self = true)]
 pub struct Settings {
     /// The address to listen at; port 0 picks one
     #[arg(long, env = "LISTEN", default_value = "127.0.0.1:8080")]

@@ -32,14 +32,14 @@ pub(crate) async fn update(arguments: &Update) -> Exit {
             }
         };
         must_be_near(&endpoint.url, arguments.allow_public);
-        let host = endpoint.host.clone();
+        let hosts = endpoint.hosts();
         let runner = Runner::new(endpoint, JOBS);
         if let Err(exit) = reach(&runner).await {
             return exit;
         }
         let judged = runner.run(cases.iter().copied(), |_| {}).await;
-        let ended = host.as_ref().and_then(|host| host.has_ended());
-        if let Some(host) = host {
+        let ended = hosts.iter().find_map(|host| host.has_ended());
+        for host in &hosts {
             host.end();
         }
         let blocked = judged.iter();

@@ -59,7 +59,7 @@ pub(crate) async fn judge_endpoint(
     let cases = cases(options);
     must_be_near(&endpoint.url, options.allow_public);
     let as_autobahn = options.format == Format::Autobahn;
-    let host = endpoint.host.clone();
+    let hosts = endpoint.hosts();
     endpoint.autobahn_timers = as_autobahn;
     let jobs = match as_autobahn {
         true => JOBS_AGAINST_TIMERS,
@@ -86,7 +86,7 @@ pub(crate) async fn judge_endpoint(
         runs.push(judged);
     }
     progress.finish_and_clear();
-    let ended = host.and_then(|host| host.has_ended());
+    let ended = hosts.iter().find_map(|host| host.has_ended());
     if let Some(ended) = &ended {
         anstream::eprintln!("wsspec: {ended}");
     }

@@ -107,16 +107,14 @@ pub(crate) async fn judge_started(
     if !problems.is_empty() {
         anstream::eprint!("wsspec: {label}: {problems}");
     }
-    let host = endpoint.host.clone();
+    let hosts = endpoint.hosts();
     let url = endpoint.url.clone();
     let mut finished = judge_endpoint(endpoint, known, options, label).await;
-    match host {
-        Some(host) => host.end(),
-        None => {
-            if let Ok(finished) = &mut finished {
-                finished.stays_at = Some(url);
-            }
-        }
+    for host in &hosts {
+        host.end();
+    }
+    if let (true, Ok(finished)) = (hosts.is_empty(), &mut finished) {
+        finished.stays_at = Some(url);
     }
     finished
 }

@@ -7,7 +7,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
+use crate::case::Case;
 use crate::host::Host;
+use crate::known::OneOrMany;
 use rfc6455::handshake::{self, ResponseHead};
 use rfc6455::{Decoder, Frame, MaskingKey};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -164,9 +166,51 @@ pub struct Declared {
     pub close_deadline: Option<Duration>,
     /// How long after SIGTERM its process ends.
     pub shutdown_deadline: Option<Duration>,
+    /// What stands before the token where it comes as a subprotocol.
+    pub bearer_subprotocol: Option<String>,
+    /// How many opening handshakes it answers in a row, before it refuses.
+    pub max_handshakes: Option<usize>,
+    /// How long no message may come before it closes the connection.
+    pub idle_deadline: Option<Duration>,
+    /// How old a connection may become before it closes it.
+    pub max_age: Option<Duration>,
+    /// How long a client may not read before it drops it.
+    pub send_deadline: Option<Duration>,
 }
 
 impl Declared {
+    /// The same, and where it says nothing what the other says.
+    #[must_use]
+    pub fn or(self, other: &Self) -> Self {
+        let or = |own: Option<String>, other: &Option<String>| {
+            own.or_else(|| other.clone())
+        };
+        Self {
+            max_message: self.max_message.or(other.max_message),
+            max_frame: self.max_frame.or(other.max_frame),
+            max_connections: self.max_connections.or(other.max_connections),
+            origin: or(self.origin, &other.origin),
+            bearer: or(self.bearer, &other.bearer),
+            subprotocol: or(self.subprotocol, &other.subprotocol),
+            handshake_deadline: self
+                .handshake_deadline
+                .or(other.handshake_deadline),
+            ping_interval: self.ping_interval.or(other.ping_interval),
+            close_deadline: self.close_deadline.or(other.close_deadline),
+            shutdown_deadline: self
+                .shutdown_deadline
+                .or(other.shutdown_deadline),
+            bearer_subprotocol: or(
+                self.bearer_subprotocol,
+                &other.bearer_subprotocol,
+            ),
+            max_handshakes: self.max_handshakes.or(other.max_handshakes),
+            idle_deadline: self.idle_deadline.or(other.idle_deadline),
+            max_age: self.max_age.or(other.max_age),
+            send_deadline: self.send_deadline.or(other.send_deadline),
+        }
+    }
+
     /// The fields that every right opening handshake has for this server.
     pub(crate) fn fields(
         &self,
@@ -246,6 +290,9 @@ pub struct Endpoint {
     pub declared: Declared,
     /// How to start the server, if anybody knows.
     pub host: Option<Arc<Host>>,
+    /// More processes of the same server, with other limits, each for the
+    /// cases that these patterns name.
+    pub instances: Vec<(OneOrMany, Arc<Self>)>,
     /// Whether anybody knows that it echoes at all.
     known: bool,
     /// Whether the last witness was served, or none was needed yet.
@@ -264,6 +311,7 @@ impl Endpoint {
             autobahn_timers: false,
             declared: Declared::default(),
             host: None,
+            instances: Vec::new(),
             known: true,
             serves: AtomicBool::new(true),
             asking: AtomicBool::new(false),
@@ -278,6 +326,24 @@ impl Endpoint {
             host: Some(Arc::new(host)),
             ..Self::new(Url::nowhere(), patience)
         }
+    }
+
+    /// The hosts of the server and its instances, if anybody has started them.
+    #[must_use]
+    pub fn hosts(&self) -> Vec<Arc<Host>> {
+        let instances = self.instances.iter().map(|(_, it)| &it.host);
+        std::iter::once(&self.host)
+            .chain(instances)
+            .flatten()
+            .cloned()
+            .collect()
+    }
+
+    /// The instance for a case, as a number; `None` for the server itself.
+    pub(crate) fn instance_for(&self, case: &Case) -> Option<usize> {
+        self.instances
+            .iter()
+            .position(|(cases, _)| cases.names(case.id))
     }
 
     /// An endpoint of which nobody knows yet whether it serves anybody: no

@@ -221,7 +221,7 @@ pub fn judge(
     selected: &[&'static Case],
     known: &[&KnownViolation],
 ) -> Result<Vec<Judged>, String> {
-    let host = endpoint.host.clone();
+    let hosts = endpoint.hosts();
     let runtime = tokio::runtime::Runtime::new()
         .map_err(|error| format!("no runtime: {error}"))?;
     let runner = Runner::new(endpoint, JOBS);
@@ -233,7 +233,7 @@ pub fn judge(
         Ok(runner.run(selected.iter().copied(), |_| {}).await)
     });
     runtime.shutdown_background();
-    if let Some(host) = host {
+    for host in hosts {
         host.end();
     }
     judged.map(|mut judged: Vec<Judged>| {

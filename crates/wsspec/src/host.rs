@@ -58,6 +58,14 @@ impl Launcher {
         }
     }
 
+    /// The same with more arguments.
+    #[must_use]
+    pub fn with(mut self, arguments: &[String]) -> Self {
+        self.words.extend_from_slice(arguments);
+        self.shown.extend_from_slice(arguments);
+        self
+    }
+
     /// It listens at this address, if there is one, and does not say so.
     #[must_use]
     pub fn at(self, url: Option<Url>) -> Self {

@@ -53,6 +53,13 @@ impl OneOrMany {
             Self::Many(texts) => texts,
         }
     }
+
+    /// Whether one of them, with `*` for any part, fits this id.
+    #[must_use]
+    pub fn names(&self, id: &str) -> bool {
+        let mut patterns = self.as_slice().iter();
+        patterns.any(|pattern| matches(pattern, id))
+    }
 }
 
 impl KnownViolation {
@@ -66,10 +73,7 @@ impl KnownViolation {
     /// Whether it names this case.
     #[must_use]
     pub fn names(&self, case: &Case) -> bool {
-        self.case
-            .as_slice()
-            .iter()
-            .any(|pattern| matches(pattern, case.id))
+        self.case.names(case.id)
     }
 
     /// The patterns that name none of the cases.

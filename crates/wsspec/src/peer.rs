@@ -374,6 +374,12 @@ impl Peer {
     }
 
     /// Reads the record of this connection.
+    /// How long silence lasts before it counts.
+    #[must_use]
+    pub fn patience(&self) -> Duration {
+        self.wire.endpoint.patience
+    }
+
     pub(crate) fn with_record<T>(&self, read: impl FnOnce(&Record) -> T) -> T {
         let record = self.wire.record.lock();
         read(&record.unwrap_or_else(PoisonError::into_inner))
@@ -387,12 +393,23 @@ impl Peer {
     /// Sends a frame so many times, for as long as the server takes it, and
     /// reads nothing.
     pub async fn pour(&mut self, frame: &Frame, count: usize) -> Poured {
+        let stall = self.wire.endpoint.patience / 2;
+        self.pour_against(frame, count, stall).await
+    }
+
+    /// The same to a server that may take nothing for so long.
+    pub async fn pour_against(
+        &mut self,
+        frame: &Frame,
+        count: usize,
+        stall: Duration,
+    ) -> Poured {
         let many = self.repeated(frame, count);
         let mut left = count;
         while left > 0 {
             let now = left.min(many.at_once);
             let part = many.octets(now);
-            match self.wire.pour(part).await {
+            match self.wire.pour(part, stall).await {
                 Poured::Taken => left -= now,
                 other => return other,
             }
@@ -425,6 +442,22 @@ impl Peer {
             self.wire.note(What::TimedOut(Wait::Answer));
             Ok(Incoming::Silence(deadline))
         })
+    }
+
+    /// What comes within this time, Pings and Pongs among it. That nothing
+    /// does proves nothing: no witness is asked.
+    ///
+    /// # Errors
+    ///
+    /// A frame that no server may send.
+    pub async fn arrives_within(
+        &mut self,
+        time: Duration,
+    ) -> Result<Option<Incoming>, Finding> {
+        timeout(time, self.arrive())
+            .await
+            .ok()
+            .transpose()
     }
 
     /// Ends the connection abruptly: RST.

@@ -166,7 +166,7 @@ impl Runner {
         cases: impl IntoIterator<Item = &'static Case>,
         mut on_end: impl FnMut(&Judged),
     ) -> Vec<Judged> {
-        if let Some(host) = &self.endpoint.host {
+        for host in self.endpoint.hosts() {
             // Where it does not come back the cases find nobody, and say so.
             _ = host.ensure().await;
         }
@@ -177,10 +177,16 @@ impl Runner {
         for weight in
             [Weight::Light, Weight::Volume, Weight::Heavy, Weight::Own]
         {
-            let part = cases.iter().copied().enumerate();
-            let part = part.filter(|(_, case)| case.weight() == weight);
-            let jobs = self.jobs_for(weight);
-            let mut running = self.start(part, jobs, cases.len() == 1);
+            let mut running = JoinSet::new();
+            for (instance, endpoint) in self.instances() {
+                let part = cases.iter().copied().enumerate();
+                let part = part.filter(|(_, case)| {
+                    case.weight() == weight
+                        && self.endpoint.instance_for(case) == instance
+                });
+                let keeps_all = cases.len() == 1;
+                self.start(&mut running, endpoint, part, weight, keeps_all);
+            }
             while let Some(ended) = running.join_next().await {
                 if let Ok((index, judged)) = ended {
                     on_end(&judged);
@@ -195,9 +201,18 @@ impl Runner {
             .collect()
     }
 
-    fn jobs_for(&self, weight: Weight) -> usize {
+    /// The server itself, and behind it its instances with their numbers.
+    fn instances(
+        &self,
+    ) -> impl Iterator<Item = (Option<usize>, &Arc<Endpoint>)> {
+        let instances = self.endpoint.instances.iter().enumerate();
+        let instances = instances.map(|(n, (_, it))| (Some(n), it));
+        std::iter::once((None, &self.endpoint)).chain(instances)
+    }
+
+    fn jobs_for(&self, endpoint: &Endpoint, weight: Weight) -> usize {
         // A case has up to two connections, and a witness.
-        let most = self.endpoint.declared.max_connections;
+        let most = endpoint.declared.max_connections;
         let most = most.map_or(usize::MAX, |most| (most / 3).max(1));
         most.min(match weight {
             Weight::Volume => self.jobs.min(VOLUMES_AT_A_TIME),
@@ -210,14 +225,16 @@ impl Runner {
     /// it, stands at the end.
     fn start(
         &self,
+        running: &mut JoinSet<(usize, Judged)>,
+        endpoint: &Arc<Endpoint>,
         cases: impl DoubleEndedIterator<Item = (usize, &'static Case)>,
-        jobs: usize,
+        weight: Weight,
         keeps_all: bool,
-    ) -> JoinSet<(usize, Judged)> {
+    ) {
+        let jobs = self.jobs_for(endpoint, weight);
         let permits = Arc::new(Semaphore::new(jobs));
-        let mut running = JoinSet::new();
         for (index, case) in cases.rev() {
-            let setting = Setting::new(Arc::clone(&self.endpoint));
+            let setting = Setting::new(Arc::clone(endpoint));
             let permits = Arc::clone(&permits);
             running.spawn(async move {
                 let permit = permits.acquire_owned().await;
@@ -226,7 +243,6 @@ impl Runner {
                 (index, judged)
             });
         }
-        running
     }
 }
 

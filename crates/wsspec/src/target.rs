@@ -17,7 +17,7 @@ use serde::{Deserialize, Deserializer};
 
 use crate::endpoint::{Declared, Endpoint, Url};
 use crate::host::{self, Host, Launcher};
-use crate::known::KnownViolation;
+use crate::known::{KnownViolation, OneOrMany, matches};
 
 /// How long a server may take from its start to its ready line.
 pub const READY: Duration = Duration::from_secs(20);
@@ -63,6 +63,9 @@ pub struct Variant {
     pub build: Option<Vec<String>>,
     /// The command that starts it.
     pub run: Option<Vec<String>>,
+    /// What stands behind the command that starts it.
+    #[serde(default)]
+    pub arguments: Vec<String>,
     /// Where it listens, if it does not say so itself; with neither `cargo`
     /// nor `run` somebody else has started it.
     #[serde(default, deserialize_with = "url")]
@@ -86,11 +89,26 @@ pub struct Variant {
     pub close_deadline: Option<Span>,
     /// How long after SIGTERM its process ends.
     pub shutdown_deadline: Option<Span>,
+    /// How many opening handshakes it answers in a row, before it refuses.
+    pub max_handshakes: Option<usize>,
+    /// How long no message may come before it closes the connection.
+    pub idle_deadline: Option<Span>,
+    /// How old a connection may become before it closes it.
+    pub max_age: Option<Span>,
+    /// How long a client may not read before it drops it.
+    pub send_deadline: Option<Span>,
+    /// More processes of the same server, with other limits, each for the
+    /// cases that need them.
+    #[serde(default)]
+    pub instance: BTreeMap<String, Self>,
+    /// Of an instance: the ids of its cases, with `*` for any part.
+    #[serde(default)]
+    pub cases: OneOrMany,
 }
 
 /// What a right opening handshake says, beyond what it always does.
 #[derive(Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct Handshake {
     /// The origin that is allowed.
     pub origin: Option<String>,
@@ -98,6 +116,9 @@ pub struct Handshake {
     pub bearer: Option<String>,
     /// A subprotocol that is spoken; it is offered where a case is about that.
     pub subprotocol: Option<String>,
+    /// What stands before the token where it comes as a subprotocol, which a
+    /// browser's script can send.
+    pub bearer_subprotocol: Option<String>,
 }
 
 impl Variant {
@@ -115,7 +136,33 @@ impl Variant {
             ping_interval: self.ping_interval.map(|it| it.0),
             close_deadline: self.close_deadline.map(|it| it.0),
             shutdown_deadline: self.shutdown_deadline.map(|it| it.0),
+            bearer_subprotocol: self.handshake.bearer_subprotocol.clone(),
+            max_handshakes: self.max_handshakes,
+            idle_deadline: self.idle_deadline.map(|it| it.0),
+            max_age: self.max_age.map(|it| it.0),
+            send_deadline: self.send_deadline.map(|it| it.0),
         }
+    }
+
+    /// Why this can't be an instance of a variant.
+    fn is_no_instance(&self) -> Option<&'static str> {
+        let how_to_start = self.cargo.is_some()
+            || self.build.is_some()
+            || self.run.is_some()
+            || self.url.is_some()
+            || self.needs.is_some();
+        if how_to_start {
+            return Some(
+                "is started as its variant is; it can only add arguments",
+            );
+        }
+        if !self.instance.is_empty() {
+            return Some("has no instances of its own");
+        }
+        if self.cases.as_slice().is_empty() {
+            return Some("needs cases: those that it is there for");
+        }
+        None
     }
 }
 
@@ -407,6 +454,35 @@ impl Server {
                 }
             }
         }
+        for (name, variant) in &server.variant {
+            if !variant.cases.as_slice().is_empty() {
+                return Err(format!(
+                    "variant.{name} has cases; only an instance has"
+                ));
+            }
+            if variant.url.is_some() && !variant.instance.is_empty() {
+                return Err(format!(
+                    "variant.{name} has a url, where only one process can \
+                     listen; so it has no instances"
+                ));
+            }
+            for (instance, it) in &variant.instance {
+                if let Some(why) = it.is_no_instance() {
+                    return Err(format!(
+                        "variant.{name}.instance.{instance} {why}"
+                    ));
+                }
+                let nothing = it.cases.as_slice().iter().find(|pattern| {
+                    !crate::cases::all().any(|case| matches(pattern, case.id))
+                });
+                if let Some(pattern) = nothing {
+                    return Err(format!(
+                        "variant.{name}.instance.{instance} is for \
+                         {pattern:?}, and there is no such case"
+                    ));
+                }
+            }
+        }
         for known in &server.known_violation {
             let variants = known.variant.as_slice();
             let unknown = variants
@@ -469,10 +545,12 @@ impl Server {
                 });
             }
         }
-        match (&variant.cargo, &variant.run) {
-            (Some(target), _) => self.cargo_build(target),
-            (None, run) => Ok(run.clone().unwrap_or_default()),
-        }
+        let mut words = match (&variant.cargo, &variant.run) {
+            (Some(target), _) => self.cargo_build(target)?,
+            (None, run) => run.clone().unwrap_or_default(),
+        };
+        words.extend_from_slice(&variant.arguments);
+        Ok(words)
     }
 
     /// `cargo build -p PACKAGE`, by itself: the features of other packages
@@ -546,6 +624,14 @@ impl Server {
             }
         };
         endpoint.declared = variant.declared();
+        for instance in variant.instance.values() {
+            let launcher = self.launcher(&run).with(&instance.arguments);
+            let mut own = Endpoint::of(Host::start(launcher)?, patience);
+            own.declared = instance.declared().or(&endpoint.declared);
+            endpoint
+                .instances
+                .push((instance.cases.clone(), Arc::new(own)));
+        }
         Ok(endpoint)
     }
 

@@ -274,13 +274,16 @@ impl Wire {
 
     /// Writes octets as long as the server takes them, and does not read what
     /// it sends.
-    pub(crate) async fn pour(&mut self, octets: &[u8]) -> Poured {
+    pub(crate) async fn pour(
+        &mut self,
+        octets: &[u8],
+        stall: std::time::Duration,
+    ) -> Poured {
         let endpoint = Arc::clone(&self.endpoint);
         let mut left = octets;
         while !left.is_empty() {
             let written = self.stream.write(left);
-            let patience = endpoint.patience / 2;
-            match endpoint.within(patience, written).await {
+            match endpoint.within(stall, written).await {
                 Some(Ok(count)) if count > 0 => left = &left[count..],
                 Some(_) => return Poured::Ended,
                 None => return Poured::Stalled,

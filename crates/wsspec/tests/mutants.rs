@@ -39,6 +39,10 @@ enum Meets {
     Process,
     /// As a process of its own that serves five.
     Limited,
+    /// As a process of its own that answers eight opening handshakes.
+    Rated,
+    /// The endpoint closes connections when their time is over.
+    Timed,
 }
 
 /// The last pattern that matches decides; what none matches is plain.
@@ -56,7 +60,11 @@ const MEETS: &[(Meets, &str)] = &[
     (Meets::Process, "hostile/processor/*"),
     (Meets::Process, "hostile/descriptors/*"),
     (Meets::Process, "hostile/shutdown/*"),
-    (Meets::Limited, "hostile/connections/over-the-number"),
+    (Meets::Limited, "hostile/connections/over-the-number*"),
+    (Meets::Rated, "hostile/rate/*"),
+    (Meets::Timed, "hostile/slow/no-message"),
+    (Meets::Timed, "hostile/slow/too-old"),
+    (Meets::Timed, "hostile/slow/reads-nothing"),
 ];
 
 fn meets(case: &Case) -> Meets {
@@ -84,7 +92,9 @@ fn is_met(defect: Option<Defect>, meets: Meets) -> bool {
         _ if defect >= D::ShutdownSilent && defect < D::NumberNotKept => {
             &[Meets::Process]
         }
-        D::NumberNotKept => &[Meets::Limited],
+        D::NumberNotKept | D::NumberRefusedWith400 => &[Meets::Limited],
+        D::RateNotKept | D::RateRefusedWith400 => &[Meets::Rated],
+        _ if defect >= D::IdleNotTimed => &[Meets::Timed],
         D::AnyLengthAwaited => &[Meets::Plain, Meets::Process],
         _ if defect >= D::AllocatesAnnounced => &[Meets::Process],
         _ if defect >= D::ResetEndsServing => &[Meets::Alone],
@@ -104,6 +114,8 @@ async fn judge(defect: Option<Defect>) -> Vec<Judged> {
         Meets::Alone,
         Meets::Process,
         Meets::Limited,
+        Meets::Rated,
+        Meets::Timed,
     ] {
         if !is_met(defect, way) {
             continue;
@@ -126,6 +138,8 @@ async fn judge(defect: Option<Defect>) -> Vec<Judged> {
             }
             Meets::Process => as_process(Kind::Large, defect, cases).await,
             Meets::Limited => as_process(Kind::Limited, defect, cases).await,
+            Meets::Rated => as_process(Kind::Rated, defect, cases).await,
+            Meets::Timed => over(Kind::Timed, defect, cases).await,
         });
     }
     let order: BTreeMap<_, _> = cases::all()
@@ -193,7 +207,7 @@ async fn as_process(
 fn the_reference_as_a_process() {
     let setup = std::env::var("REFERENCE").expect("who starts it says how");
     let (kind, defect) = setup.split_once(' ').expect("kind and defect");
-    let kinds = [Kind::Large, Kind::Limited];
+    let kinds = [Kind::Large, Kind::Limited, Kind::Rated];
     let kind = kinds.iter().find(|it| format!("{it:?}") == kind);
     let defect = Defect::ALL
         .iter()
@@ -2243,12 +2257,14 @@ const CATALOGUE: &[(Defect, &[&str])] = &[
         Defect::CredentialNotChecked,
         &[
             "hostile/access/credential/*",
+            "hostile/access/credential-as-subprotocol/wrong",
             "hostile/access/credential-is-not-inherited",
         ],
     ),
     (
         Defect::CredentialAbsentAllowed,
         &[
+            "hostile/access/credential-as-subprotocol/wrong",
             "hostile/access/credential/absent",
             "hostile/access/credential/named-in-connection",
             "hostile/access/credential-is-not-inherited",
@@ -2284,6 +2300,18 @@ const CATALOGUE: &[(Defect, &[&str])] = &[
     (
         Defect::CloseRepeatsText,
         &["hostile/access/secret-is-not-repeated/close"],
+    ),
+    (
+        Defect::SubprotocolCredentialNotChecked,
+        &["hostile/access/credential-as-subprotocol/wrong"],
+    ),
+    (
+        Defect::SubprotocolCredentialNotRead,
+        &["hostile/access/credential-as-subprotocol/right"],
+    ),
+    (
+        Defect::SubprotocolCredentialNamed,
+        &["hostile/access/credential-as-subprotocol/not-named"],
     ),
     // Time.
     (
@@ -2352,10 +2380,31 @@ const CATALOGUE: &[(Defect, &[&str])] = &[
         &[
             "hostile/shutdown/silent-clients",
             "hostile/shutdown/no-new-connections",
+            "hostile/shutdown/half-a-request",
         ],
     ),
     (
-        Defect::NumberNotKept,
-        &["hostile/connections/over-the-number"],
+        Defect::ShutdownSwitches,
+        &["hostile/shutdown/half-a-request"],
     ),
+    (
+        Defect::NumberNotKept,
+        &["hostile/connections/over-the-number*"],
+    ),
+    (
+        Defect::NumberRefusedWith400,
+        &["hostile/connections/over-the-number-is-503"],
+    ),
+    (Defect::RateNotKept, &["hostile/rate/*"]),
+    (
+        Defect::RateRefusedWith400,
+        &["hostile/rate/over-the-number-is-429"],
+    ),
+    (Defect::IdleNotTimed, &["hostile/slow/no-message"]),
+    (
+        Defect::IdleEndsSilently,
+        &["hostile/slow/no-message", "hostile/slow/too-old"],
+    ),
+    (Defect::AgeNotTimed, &["hostile/slow/too-old"]),
+    (Defect::SendNotTimed, &["hostile/slow/reads-nothing"]),
 ];

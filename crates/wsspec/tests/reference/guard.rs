@@ -10,6 +10,9 @@ pub(super) const ORIGIN: &str = "https://app.example";
 /// The token that is asked for.
 pub(super) const TOKEN: &str = "open-sesame";
 
+/// What stands before the token where it comes as a subprotocol.
+pub(super) const BEARER: &[u8] = b"bearer.";
+
 /// The subprotocol that is spoken.
 pub(super) const SUBPROTOCOL: &str = "echo.v1";
 
@@ -68,12 +71,21 @@ pub(super) fn credential_is_right(
 ) -> bool {
     let credential = fields.only("Authorization");
     let Some(credential) = credential.map(String::from_utf8_lossy) else {
-        return matches!(
-            defect,
-            Some(
-                Defect::CredentialAbsentAllowed | Defect::CredentialNotChecked
-            )
-        );
+        let mut offered = fields.list("Sec-WebSocket-Protocol");
+        let offered = offered.find_map(|it| it.strip_prefix(BEARER));
+        let is_right = match defect {
+            Some(Defect::SubprotocolCredentialNotRead) => false,
+            Some(Defect::SubprotocolCredentialNotChecked) => offered.is_some(),
+            _ => offered == Some(TOKEN.as_bytes()),
+        };
+        return is_right
+            || matches!(
+                defect,
+                Some(
+                    Defect::CredentialAbsentAllowed
+                        | Defect::CredentialNotChecked
+                )
+            );
     };
     let (scheme, token) = credential.split_once(' ').unwrap_or_default();
     match defect {

@@ -439,6 +439,12 @@ defects! {
     RefusalRepeatsFields,
     /// A Close says what text was not UTF-8.
     CloseRepeatsText,
+    /// A credential that comes as a subprotocol is not looked at.
+    SubprotocolCredentialNotChecked,
+    /// A credential counts in Authorization alone.
+    SubprotocolCredentialNotRead,
+    /// Of the subprotocols that are offered the last is named.
+    SubprotocolCredentialNamed,
 
     // Time.
     /// A client may take for its opening handshake what time it likes.
@@ -485,8 +491,24 @@ defects! {
     ShutdownWaits,
     /// A server that ends takes more connections.
     ShutdownAccepts,
+    /// A request that is complete when the server ends is switched.
+    ShutdownSwitches,
     /// There is room for any number of connections.
     NumberNotKept,
+    /// Whoever finds no room is refused with 400.
+    NumberRefusedWith400,
+    /// Whoever likes may ask as often.
+    RateNotKept,
+    /// Whoever asks too often is refused with 400.
+    RateRefusedWith400,
+    /// A connection may be idle for ever.
+    IdleNotTimed,
+    /// An idle connection ends without a Close.
+    IdleEndsSilently,
+    /// A connection may become as old as it likes.
+    AgeNotTimed,
+    /// A client may take what time it likes to read.
+    SendNotTimed,
 }
 
 impl Defect {
@@ -544,6 +566,10 @@ pub(crate) enum Kind {
     Large,
     /// An echo for five clients at a time.
     Limited,
+    /// An echo that answers eight opening handshakes.
+    Rated,
+    /// An echo that closes connections when their time is over.
+    Timed,
 }
 
 impl Kind {
@@ -562,6 +588,17 @@ impl Kind {
                 handshake_deadline: Some(HANDSHAKE),
                 ping_interval: Some(PING),
                 close_deadline: Some(CLOSE),
+                bearer_subprotocol: Some("bearer.".to_owned()),
+                ..declared
+            },
+            Self::Rated => Declared {
+                max_handshakes: Some(HANDSHAKES),
+                ..declared
+            },
+            Self::Timed => Declared {
+                idle_deadline: Some(IDLE),
+                max_age: Some(AGE),
+                send_deadline: Some(SEND),
                 ..declared
             },
             Self::Large => Declared {
@@ -587,12 +624,17 @@ const HANDSHAKE: Duration = Duration::from_secs(1);
 const PING: Duration = Duration::from_millis(500);
 const CLOSE: Duration = Duration::from_millis(300);
 const SHUTDOWN: Duration = Duration::from_secs(1);
+const HANDSHAKES: usize = 8;
+const IDLE: Duration = Duration::from_millis(500);
+const AGE: Duration = Duration::from_secs(1);
+const SEND: Duration = Duration::from_millis(500);
 
 /// What the connections of an endpoint share.
 struct Shared {
     kind: Kind,
     defect: Option<Defect>,
     open: AtomicUsize,
+    handshakes: AtomicUsize,
     unfinished: AtomicUsize,
     stopped: AtomicBool,
     kept: Mutex<Vec<TcpStream>>,
@@ -607,6 +649,7 @@ impl Shared {
             kind,
             defect,
             open: AtomicUsize::new(0),
+            handshakes: AtomicUsize::new(0),
             unfinished: AtomicUsize::new(0),
             stopped: AtomicBool::new(false),
             kept: Mutex::default(),
@@ -797,6 +840,8 @@ struct Connection {
     was_let_in: bool,
     unanswered_pings: u32,
     next_ping: Instant,
+    opened: Instant,
+    idle_from: Instant,
 }
 
 /// Whether the connection goes on.
@@ -849,6 +894,8 @@ impl Connection {
             was_let_in: false,
             unanswered_pings: 0,
             next_ping: Instant::now() + PING,
+            opened: Instant::now(),
+            idle_from: Instant::now(),
         }
     }
 
@@ -908,7 +955,30 @@ impl Connection {
                 && number > 5
                 && !self.has(Defect::NumberNotKept)
             {
-                return self.give_up(503).await;
+                let status = match self.has(Defect::NumberRefusedWith400) {
+                    true => 400,
+                    false => 503,
+                };
+                return self.come_back(status).await;
+            }
+            let handshakes = &self.shared.handshakes;
+            let handshake = handshakes.fetch_add(1, Ordering::Relaxed);
+            if self.shared.kind == Kind::Rated
+                && handshake >= HANDSHAKES
+                && !self.has(Defect::RateNotKept)
+            {
+                let status = match self.has(Defect::RateRefusedWith400) {
+                    true => 400,
+                    false => 429,
+                };
+                return self.come_back(status).await;
+            }
+            let switches = matches!(
+                self.defect,
+                Some(Defect::ShutdownSwitches | Defect::ShutdownAccepts)
+            );
+            if *self.shared.ending.borrow() && !switches {
+                return self.come_back(503).await;
             }
             let content = match self.content(&head) {
                 Ok(content) => content,
@@ -1025,6 +1095,14 @@ impl Connection {
     async fn give_up<T>(&mut self, status: u16) -> Option<T> {
         self.answer(status, "No", &[("Connection", "close")])
             .await?;
+        self.end().await;
+        None
+    }
+
+    /// Answers that now is not the time, and ends the connection.
+    async fn come_back<T>(&mut self, status: u16) -> Option<T> {
+        let fields = [("Retry-After", "1"), ("Connection", "close")];
+        self.answer(status, "Not Now", &fields).await?;
         self.end().await;
         None
     }
@@ -1376,7 +1454,13 @@ impl Connection {
             && !self.has(Defect::SubprotocolNotNamed)
             && fields.has_token(protocol, guard::SUBPROTOCOL)
         {
-            answer.push((protocol, guard::SUBPROTOCOL.to_owned()));
+            let named = match self.has(Defect::SubprotocolCredentialNamed) {
+                true => fields.list(protocol).last(),
+                false => None,
+            };
+            let named = named.map(String::from_utf8_lossy);
+            let named = named.unwrap_or(guard::SUBPROTOCOL.into());
+            answer.push((protocol, named.into_owned()));
         }
         answer.push(("Sec-WebSocket-Accept", accept_value));
         let answer: Vec<_> = answer
@@ -1453,7 +1537,13 @@ impl Connection {
         if self.has(Defect::QueuesWithoutEnd) {
             self.queue.extend_from_slice(&out);
         } else {
-            let written = self.stream.write_all(&out).await;
+            let timed = self.shared.kind == Kind::Timed
+                && !self.has(Defect::SendNotTimed);
+            let writing = self.stream.write_all(&out);
+            let written = match timed {
+                true => timeout(SEND, writing).await.ok()?,
+                false => writing.await,
+            };
             self.noted(written)?;
         }
         if goes == Goes::Down {
@@ -1484,12 +1574,14 @@ impl Connection {
         loop {
             let pings = self.shared.kind == Kind::Guarded;
             let next_ping = self.next_ping;
+            let out_of_time = self.out_of_time();
             let (mut reading, mut writing) = self.stream.split();
             let ends = async {
                 _ = ending.wait_for(|ending| *ending).await;
             };
             tokio::select! {
                 read = reading.read_buf(received) => {
+                    self.idle_from = Instant::now();
                     return self.noted(read);
                 }
                 written = writing.write(&self.queue),
@@ -1511,6 +1603,16 @@ impl Connection {
                     let written = self.stream.write_all(&ping).await;
                     self.noted(written)?;
                 }
+                code = out_of_time => {
+                    if !self.has(Defect::IdleEndsSilently) {
+                        self.send(Frame::close(code, ""));
+                        let close = std::mem::take(&mut self.out);
+                        let written = self.stream.write_all(&close).await;
+                        self.noted(written)?;
+                    }
+                    self.end().await;
+                    return None;
+                }
                 () = ends => {
                     if !self.has(Defect::ShutdownSilent) {
                         self.send(Frame::close(StatusCode::GOING_AWAY, ""));
@@ -1521,6 +1623,29 @@ impl Connection {
                     self.end().await;
                     return None;
                 }
+            }
+        }
+    }
+
+    /// Waits for the moment at which the connection has been idle for too
+    /// long, or open.
+    fn out_of_time(&self) -> impl Future<Output = StatusCode> + use<> {
+        let is_timed =
+            |defect| self.shared.kind == Kind::Timed && !self.has(defect);
+        let idle = is_timed(Defect::IdleNotTimed);
+        let idle = idle.then_some(self.idle_from + IDLE);
+        let old = is_timed(Defect::AgeNotTimed);
+        let old = old.then_some(self.opened + AGE);
+        async move {
+            let at = |moment: Option<Instant>| async move {
+                match moment {
+                    Some(moment) => sleep_until(moment).await,
+                    None => std::future::pending().await,
+                }
+            };
+            tokio::select! {
+                () = at(old) => StatusCode::POLICY_VIOLATION,
+                () = at(idle) => StatusCode::GOING_AWAY,
             }
         }
     }

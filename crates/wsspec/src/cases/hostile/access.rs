@@ -57,6 +57,16 @@ cases! { Dialer:
     /// connection needs it again.
     Guidance "hostile/access/credential-is-not-inherited" ["6455-10.5-01"]
         => is_not_inherited;
+    /// A credential that comes as a subprotocol, as a browser's script has to
+    /// send it, is as good as one in Authorization.
+    Guidance "hostile/access/credential-as-subprotocol/right" ["6455-10.5-01"]
+        => right_subprotocol;
+    /// A wrong one is as bad.
+    Guidance "hostile/access/credential-as-subprotocol/wrong" ["6455-10.5-01", "6455-4.2.2-03"]
+        => wrong_subprotocol;
+    /// The answer never names it: what is named is the subprotocol beside it.
+    Guidance "hostile/access/credential-as-subprotocol/not-named" ["6455-4.2.2-10"]
+        => subprotocol_is_no_answer;
     /// What a client sends as a secret never comes back: not in a refusal.
     Guidance "hostile/access/secret-is-not-repeated/refusal" ["6455-10.5-01"]
         => refusal_repeats_nothing;
@@ -104,6 +114,53 @@ async fn is_not_inherited(dialer: &mut Dialer) -> Verdict {
     does_not_switch(&answer.again(&without).await?)
 }
 
+/// An offer of the subprotocol that is spoken and of the token with this
+/// behind it, and no Authorization; with the token.
+async fn offer_token(
+    dialer: &mut Dialer,
+    behind: &str,
+) -> Result<(Answer, String), Finding> {
+    let token = declared(dialer)?;
+    let declared = &dialer.endpoint().declared;
+    let prefix = declared.bearer_subprotocol.clone();
+    let Some(prefix) = prefix else {
+        return Err(Finding::Unsupported(
+            "the server declares no handshake.bearer-subprotocol".to_owned(),
+        ));
+    };
+    let spoken = declared.subprotocol.clone();
+    let spoken = spoken.map_or(String::new(), |it| format!("{it}, "));
+    dialer.open().await?;
+    let request = dialer.request().without("Authorization").add(
+        "Sec-WebSocket-Protocol",
+        format!("{spoken}{prefix}{token}{behind}"),
+    );
+    Ok((dialer.dial(request).await?, token))
+}
+
+async fn right_subprotocol(dialer: &mut Dialer) -> Verdict {
+    let (answer, _) = offer_token(dialer, "").await?;
+    match answer.is_switch() {
+        true => Ok(()),
+        false => Err(Finding::violation("101", answer.reply())),
+    }
+}
+
+async fn wrong_subprotocol(dialer: &mut Dialer) -> Verdict {
+    let (answer, _) = offer_token(dialer, "x").await?;
+    does_not_switch(&answer)
+}
+
+async fn subprotocol_is_no_answer(dialer: &mut Dialer) -> Verdict {
+    let (answer, token) = offer_token(dialer, "").await?;
+    match repeats(&answer, &token) {
+        None => Ok(()),
+        Some(field) => {
+            Err(Finding::violation("an answer without the token", field))
+        }
+    }
+}
+
 async fn refusal_repeats_nothing(dialer: &mut Dialer) -> Verdict {
     dialer.open().await?;
     let request = dialer
@@ -112,7 +169,7 @@ async fn refusal_repeats_nothing(dialer: &mut Dialer) -> Verdict {
         .add("Cookie", format!("session={SECRET}"))
         .add("X-Api-Key", SECRET);
     let answer = dialer.dial(request).await?;
-    match repeats(&answer) {
+    match repeats(&answer, SECRET) {
         None => Ok(()),
         Some(field) => Err(Finding::violation(
             "a refusal without what the client's fields say",
@@ -122,14 +179,14 @@ async fn refusal_repeats_nothing(dialer: &mut Dialer) -> Verdict {
 }
 
 /// The field of an answer that has the secret.
-fn repeats(answer: &Answer) -> Option<String> {
+fn repeats(answer: &Answer, secret: &str) -> Option<String> {
     let Reply::Head(head) = answer.reply() else {
         return None;
     };
     head.fields.iter().find_map(|(name, value)| {
         let value = String::from_utf8_lossy(value);
         value
-            .contains(SECRET)
+            .contains(secret)
             .then(|| format!("{name}: {value}"))
     })
 }

@@ -2,7 +2,7 @@
 
 use rfc6455::{Frame, StatusCode};
 
-use super::echo_or_limit;
+use super::{at_most_declared, echo_or_limit};
 use crate::case::cases;
 use crate::peer::{Cut, Incoming, Peer};
 use crate::record::End;
@@ -60,12 +60,13 @@ async fn many_pongs(peer: &mut Peer) -> Verdict {
 }
 
 async fn ping_behind_a_long_message(peer: &mut Peer) -> Verdict {
-    let part = Frame::continuation(vec![b'l'; 32 << 10]).unfinished();
+    let length = at_most_declared(peer, 512 << 10) / 16;
+    let part = Frame::continuation(vec![b'l'; length]).unfinished();
     peer.send(Frame::binary("").unfinished()).await?;
     peer.flood(&part, 16).await?;
     peer.send(Frame::continuation("")).await?;
     peer.send(Frame::ping("behind")).await?;
-    let echo = Incoming::from(Frame::binary(vec![b'l'; 512 << 10]));
+    let echo = Incoming::from(Frame::binary(vec![b'l'; 16 * length]));
     let pong = Incoming::from(Frame::pong("behind"));
     let (first, second) = (peer.next().await?, peer.next().await?);
     if (first == echo && second == pong) || (first == pong && second == echo) {

@@ -29,6 +29,13 @@ pub(super) mod process;
 pub(super) mod slow;
 pub(super) mod text;
 
+/// So many octets, or what the server declares to take where that is less.
+fn at_most_declared(peer: &Peer, octets: usize) -> usize {
+    let most = peer.declared().max_message;
+    let most = most.and_then(|most| usize::try_from(most).ok());
+    most.map_or(octets, |most| most.min(octets))
+}
+
 /// Holds if a connection of its own is served.
 async fn others_are_served(dialer: &mut Dialer) -> Verdict {
     let served = async {

@@ -12,7 +12,7 @@ use rfc6455::{Frame, Header, LengthForm, MaskingKey};
 
 use super::super::until_failed;
 use crate::case::{cases, family};
-use crate::dialer::Request;
+use crate::dialer::{Answer, Reply, Request};
 use crate::measured::Measured;
 use crate::peer::{Peer, Poured};
 use crate::verdict::{Finding, Verdict};
@@ -340,10 +340,26 @@ pub(in crate::cases) mod lifetime {
         /// A server that is told to end takes no more connections.
         Guidance "hostile/shutdown/no-new-connections" ["6455-7.3-01"]
             => no_new_connections;
+        /// A client whose request is half there when the server is told to end
+        /// does not get a connection for the other half.
+        Guidance "hostile/shutdown/half-a-request" ["6455-7.3-01"]
+            => half_a_request;
         /// One connection more than the declared number is refused, and the
         /// others go on.
         Guidance "hostile/connections/over-the-number" ["6455-10.4-01"]
             => over_the_number;
+        /// Whoever is refused for want of room is told so, and when to come
+        /// back: 503 with Retry-After.
+        Guidance "hostile/connections/over-the-number-is-503" ["6455-4.2.2-06"]
+            => over_the_number_is_503;
+        /// One opening handshake more than the declared number in a row is
+        /// refused, and open connections go on.
+        Guidance "hostile/rate/over-the-number" ["6455-4.2.2-06"]
+            => over_the_rate;
+        /// Whoever asks too often is told so, and when to come back: 429 with
+        /// Retry-After.
+        Guidance "hostile/rate/over-the-number-is-429" ["6455-4.2.2-06"]
+            => over_the_rate_is_429;
     }
 
     fn shutdown_deadline(measured: &Measured) -> Result<Duration, Finding> {
@@ -417,7 +433,37 @@ pub(in crate::cases) mod lifetime {
         }
     }
 
-    async fn over_the_number(measured: &mut Measured) -> Verdict {
+    async fn half_a_request(measured: &mut Measured) -> Verdict {
+        let deadline = shutdown_deadline(measured)?;
+        let mut peers = clients(measured).await?;
+        for peer in &mut peers {
+            peer.falls_silent();
+        }
+        let head = measured.dialer().request().head();
+        let (half, rest) = head.split_at(head.len() / 2);
+        let mut unopened = measured.dialer().connect().await?;
+        unopened.send(half).await?;
+        // Whoever is served behind it shows that the server has read it.
+        measured.serves().await?;
+        measured.terminate();
+        if let Some(peer) = peers.first_mut() {
+            peer.next_within(deadline).await?;
+        }
+        if unopened.send(rest).await.is_err() {
+            return Ok(());
+        }
+        match unopened.acts_within(deadline).await {
+            Reply::End(_) => Ok(()),
+            Reply::Head(head) if (300..600).contains(&head.status) => Ok(()),
+            other => Err(Finding::violation(
+                "an HTTP error status, or the end of the connection",
+                other,
+            )),
+        }
+    }
+
+    /// As many open connections as are declared.
+    async fn all_places(measured: &mut Measured) -> Result<Vec<Peer>, Finding> {
         let most = measured.declared().max_connections;
         let most = most.ok_or_else(|| {
             Finding::Unsupported(
@@ -437,9 +483,86 @@ pub(in crate::cases) mod lifetime {
             peer.expect_nothing().await?;
             peers.push(peer);
         }
+        Ok(peers)
+    }
+
+    async fn over_the_number_is_503(measured: &mut Measured) -> Verdict {
+        let _peers = all_places(measured).await?;
+        let request = measured.dialer().request();
+        let answer = measured.dialer().dial(request).await?;
+        is_to_come_back(&answer, 503)
+    }
+
+    fn is_to_come_back(answer: &Answer, status: u16) -> Verdict {
+        match answer.reply() {
+            Reply::Head(head)
+                if head.status == status
+                    && head.fields.contains("Retry-After") =>
+            {
+                Ok(())
+            }
+            other => Err(Finding::violation(
+                format_args!("{status} with Retry-After"),
+                other,
+            )),
+        }
+    }
+
+    /// The answer to one opening handshake more than are declared, or to the
+    /// first that is refused.
+    async fn answer_over_the_rate(
+        measured: &mut Measured,
+    ) -> Result<Answer, Finding> {
+        let most = measured.declared().max_handshakes;
+        let most = most.ok_or_else(|| {
+            Finding::Unsupported(
+                "the server declares no max-handshakes".to_owned(),
+            )
+        })?;
+        if most > MANY {
+            return Err(Finding::Unsupported(format!(
+                "the declared number is over {MANY}, and a case makes no more \
+                 opening handshakes"
+            )));
+        }
+        for _ in 0..most {
+            let request = measured.dialer().request();
+            let answer = measured.dialer().dial(request).await?;
+            if !answer.is_switch() {
+                return Ok(answer);
+            }
+        }
+        let request = measured.dialer().request();
+        measured.dialer().dial(request).await
+    }
+
+    async fn over_the_rate(measured: &mut Measured) -> Verdict {
+        let mut open = measured.open().await?;
+        let answer = answer_over_the_rate(measured).await?;
+        if answer.is_switch() {
+            return Err(Finding::violation(
+                "a refusal of one opening handshake more than are declared",
+                answer.reply(),
+            ));
+        }
+        open.expect_nothing().await.map_err(|finding| {
+            Finding::violation("open connections to go on", finding.got())
+        })
+    }
+
+    async fn over_the_rate_is_429(measured: &mut Measured) -> Verdict {
+        let answer = answer_over_the_rate(measured).await?;
+        is_to_come_back(&answer, 429)
+    }
+
+    async fn over_the_number(measured: &mut Measured) -> Verdict {
+        let mut peers = all_places(measured).await?;
         if measured.open().await.is_ok() {
             return Err(Finding::violation(
-                format_args!("no connection behind the {most} declared"),
+                format_args!(
+                    "no connection behind the {} declared",
+                    peers.len()
+                ),
                 "a 101",
             ));
         }

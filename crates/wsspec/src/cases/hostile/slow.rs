@@ -8,7 +8,7 @@ use rfc6455::{Frame, Opcode};
 use super::others_are_served;
 use crate::case::cases as table;
 use crate::dialer::{Dialer, Reply};
-use crate::peer::{Incoming, Peer};
+use crate::peer::{Incoming, Peer, Poured};
 use crate::verdict::{Finding, Verdict};
 
 mod handshake {
@@ -42,6 +42,19 @@ mod open {
         Guidance "hostile/slow/close-unanswered" ["6455-7.1.2-03", "6455-7.1.1-01"]
             seen "CVE-2024-23672 (Tomcat)"
             => close_unanswered;
+        /// A client that only answers Pings is closed behind the declared
+        /// deadline, and told so.
+        Guidance "hostile/slow/no-message" ["6455-7.1.1-01"]
+            => no_message;
+        /// A connection does not become older than declared, whatever is said
+        /// over it, and the client is told so.
+        Guidance "hostile/slow/too-old" ["6455-7.1.1-01"]
+            => too_old;
+        /// A client that reads nothing of what it asks for is dropped behind
+        /// the declared deadline.
+        Guidance "hostile/slow/reads-nothing" ["6455-10.4-01"]
+            seen "RUSTSEC-2020-0043 (ws-rs)"
+            => reads_nothing;
     }
 }
 
@@ -137,6 +150,73 @@ async fn pings_unanswered(peer: &mut Peer) -> Verdict {
             got => Err(Finding::violation("the end behind the CLOSE", got)),
         },
         got => Err(Finding::violation("the end of the connection", got)),
+    }
+}
+
+/// Holds if a Close is behind this, and then the end.
+async fn ends_behind_close(peer: &mut Peer, first: Incoming) -> Verdict {
+    if !matches!(first, Incoming::Close(_)) {
+        return Err(Finding::violation("a CLOSE", first));
+    }
+    let closing = peer.declared().close_deadline.unwrap_or_default();
+    match peer.next_within(closing).await? {
+        Incoming::End(_) => Ok(()),
+        got => Err(Finding::violation("the end behind the CLOSE", got)),
+    }
+}
+
+async fn no_message(peer: &mut Peer) -> Verdict {
+    let deadline = peer.declared().idle_deadline;
+    let deadline = deadline.ok_or_else(|| undeclared("idle-deadline"))?;
+    let first = peer.next_within(deadline).await?;
+    ends_behind_close(peer, first).await
+}
+
+async fn too_old(peer: &mut Peer) -> Verdict {
+    let deadline = peer.declared().max_age;
+    let deadline = deadline.ok_or_else(|| undeclared("max-age"))?;
+    let begun = tokio::time::Instant::now();
+    let text = Frame::text("still here");
+    while begun.elapsed() < deadline {
+        peer.send(text.clone()).await?;
+        // An echo, and then nothing until the next is sent.
+        while let Some(got) = peer.arrives_within(deadline / 20).await? {
+            if got != Incoming::from(text.clone()) {
+                return ends_behind_close(peer, got).await;
+            }
+        }
+    }
+    loop {
+        match peer.next_within(Duration::ZERO).await? {
+            got if got == Incoming::from(text.clone()) => {}
+            got => return ends_behind_close(peer, got).await,
+        }
+    }
+}
+
+async fn reads_nothing(peer: &mut Peer) -> Verdict {
+    let deadline = peer.declared().send_deadline;
+    let deadline = deadline.ok_or_else(|| undeclared("send-deadline"))?;
+    let most = peer
+        .declared()
+        .max_frame
+        .or(peer.declared().max_message);
+    let size = most.map_or(4096, |most| most.min(4096));
+    let size = usize::try_from(size).unwrap_or(4096);
+    let frame = Frame::binary(vec![b'e'; size]);
+    // Sixteen times what the kernel keeps for a connection on both sides.
+    let count = (64 << 20) / size.max(1);
+    let stall = deadline + peer.patience();
+    match peer.pour_against(&frame, count, stall).await {
+        Poured::Ended => Ok(()),
+        Poured::Stalled => Err(Finding::violation(
+            format_args!("the end of the connection within {deadline:?}"),
+            "it is still open",
+        )),
+        Poured::Taken => Err(Finding::violation(
+            "the end of the connection",
+            "64 MiB were taken of a client that reads nothing",
+        )),
     }
 }
 

@@ -2,6 +2,7 @@
 
 use rfc6455::{Frame, Opcode};
 
+use super::at_most_declared;
 use crate::case::family;
 use crate::peer::Peer;
 use crate::verdict::Verdict;
@@ -21,12 +22,12 @@ family! { LONG, Peer:
 const CHARACTER: &str = "\u{1F980}";
 
 async fn long_and_cut(peer: &mut Peer, octets: usize) -> Verdict {
-    const PART: usize = 32 << 10;
-    let text = CHARACTER.repeat(16 * PART / CHARACTER.len());
+    let length = at_most_declared(peer, 512 << 10);
+    let text = CHARACTER.repeat(length / CHARACTER.len());
     let (first, rest) = text.as_bytes().split_at(octets);
     peer.send(Frame::new(Opcode::TEXT, first.to_vec()).unfinished())
         .await?;
-    for part in rest.chunks(PART) {
+    for part in rest.chunks((length / 16).max(1)) {
         let frame = Frame::continuation(part.to_vec()).unfinished();
         peer.send(frame).await?;
     }
