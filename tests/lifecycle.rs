@@ -3,35 +3,33 @@
 //!
 //! Each property is a test per server, such as `axum/echo ends on SIGTERM`.
 
+#[path = "support/subject.rs"]
+mod subject;
 mod support;
 
 use std::net::TcpListener;
 use std::process::{Command, ExitCode};
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::{SinkExt, StreamExt};
 use libtest_mimic::{Arguments, Failed, Trial};
 use rustix::process::Signal;
+use subject::{Client, Subject, echo, expect, resident, wait};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
+use tokio_tungstenite::tungstenite::protocol::CloseFrame;
 use tokio_tungstenite::tungstenite::protocol::frame::Frame;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::{
     CloseCode, Data, OpCode,
 };
-use tokio_tungstenite::tungstenite::protocol::{CloseFrame, WebSocketConfig};
 use tokio_tungstenite::tungstenite::{Bytes, Message};
-use tokio_tungstenite::{MaybeTlsStream, WebSocketStream};
-use wsspec::target::{NotReady, Running, Server, TargetError, Variant};
-
-/// The end of a wait that should not be one. No test passes by waiting.
-const HANG: Duration = Duration::from_secs(60);
-
-type Client = WebSocketStream<MaybeTlsStream<TcpStream>>;
+use wsspec::target::{NotReady, Running, TargetError};
 
 type Property = fn(&Subject) -> Result<(), Failed>;
 
-const PROPERTIES: &[(&str, Property)] = &[
+/// What is true of the listing and of the production variant.
+const OF_BOTH: &[(&str, Property)] = &[
     ("echoes what clients send", echoes_what_clients_send),
     ("keeps to its declared limits", keeps_to_its_declared_limits),
     ("answers a Close", answers_a_close),
@@ -39,132 +37,65 @@ const PROPERTIES: &[(&str, Property)] = &[
         "says what is wrong with an address",
         says_what_is_wrong_with_an_address,
     ),
-    ("ends on SIGTERM", |it| ends_on(it, Signal::TERM)),
-    ("ends on Ctrl-C", |it| ends_on(it, Signal::INT)),
     ("keeps connections apart", keeps_connections_apart),
     ("leaves no descriptor behind", leaves_no_descriptor_behind),
     ("leaves no memory behind", leaves_no_memory_behind),
 ];
 
-/// A variant of a server of ours, built at most once.
-struct Subject {
-    server: Server,
-    variant: String,
-    built: OnceLock<Result<Vec<String>, String>>,
-}
+const OF_THE_LISTING: &[(&str, Property)] = &[
+    ("ends on SIGTERM", |it| ends_on(it, Signal::TERM)),
+    ("ends on Ctrl-C", |it| ends_on(it, Signal::INT)),
+];
+
+const OF_PRODUCTION: &[(&str, Property)] = &[
+    ("shows a page and its health", shows_a_page_and_its_health),
+    ("refuses bad settings", refuses_bad_settings),
+    ("logs each refusal once", logs_each_refusal_once),
+    ("waits for no slow request", waits_for_no_slow_request),
+    ("serves a thousand at once", serves_a_thousand_at_once),
+    ("keeps idle connections small", keeps_idle_connections_small),
+    ("says goodbye on SIGTERM", says_goodbye_on_sigterm),
+    ("waits for nobody for ever", waits_for_nobody_for_ever),
+    (
+        "ends at once when asked twice",
+        ends_at_once_when_asked_twice,
+    ),
+];
 
 fn main() -> ExitCode {
     let arguments = Arguments::from_args();
     let servers = support::servers().expect("every server.toml can be read");
     let mut trials = Vec::new();
     for server in servers.into_iter().filter(support::is_ours) {
-        // The production variants end in another way: not here.
-        let subject = Arc::new(Subject {
-            server,
-            variant: "echo".to_owned(),
-            built: OnceLock::new(),
-        });
-        for (name, property) in PROPERTIES {
-            let name =
-                format!("{}/{} {name}", subject.server.name, subject.variant);
-            let subject = Arc::clone(&subject);
-            let no_ctrl_c = name.ends_with("Ctrl-C") && ignores_ctrl_c();
-            if no_ctrl_c {
-                eprintln!("skipping {name}: Ctrl-C is ignored here");
+        for variant in server.variant.keys() {
+            let subject = Arc::new(Subject::new(server.clone(), variant));
+            let own = match variant.as_str() {
+                "production" => OF_PRODUCTION,
+                _ => OF_THE_LISTING,
+            };
+            for (name, property) in OF_BOTH.iter().chain(own) {
+                let name = format!("{} {name}", subject.label());
+                let subject = Arc::clone(&subject);
+                let no_ctrl_c = name.ends_with("Ctrl-C") && ignores_ctrl_c();
+                if no_ctrl_c {
+                    eprintln!("skipping {name}: Ctrl-C is ignored here");
+                }
+                let trial = Trial::test(name, move || property(&subject));
+                trials.push(trial.with_ignored_flag(no_ctrl_c));
             }
-            let trial = Trial::test(name, move || property(&subject));
-            trials.push(trial.with_ignored_flag(no_ctrl_c));
         }
     }
+    raise_the_limit_of_descriptors();
     libtest_mimic::run(&arguments, trials).exit_code()
 }
 
-impl Subject {
-    fn declared(&self) -> &Variant {
-        &self.server.variant[&self.variant]
-    }
-
-    fn run(&self) -> Result<&[String], Failed> {
-        let built = self.built.get_or_init(|| {
-            let built = self.server.build(self.declared());
-            built.map_err(|error| error.to_string())
-        });
-        built.as_deref().map_err(Failed::from)
-    }
-
-    fn start(&self) -> Result<Running, Failed> {
-        Ok(self.server.start(self.run()?)?)
-    }
-
-    /// Sizes in octets: the largest frame and the largest message.
-    fn limits(&self) -> (usize, usize) {
-        let declared = self.declared();
-        let message = declared
-            .max_message
-            .expect("max-message is declared");
-        let frame = declared.max_frame.unwrap_or(message);
-        let octets = |size: wsspec::target::Size| {
-            usize::try_from(size.0).expect("a size that fits in memory")
-        };
-        (octets(frame), octets(message))
-    }
-}
-
-/// Runs a test that waits, and ends it if it waits for ever.
-fn wait(test: impl Future<Output = Result<(), Failed>>) -> Result<(), Failed> {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()?;
-    let outcome =
-        runtime.block_on(async { tokio::time::timeout(HANG, test).await });
-    outcome.unwrap_or_else(|_| Err(format!("no end within {HANG:?}").into()))
-}
-
-async fn connect(running: &Running) -> Result<Client, Failed> {
-    let config = WebSocketConfig::default()
-        .max_message_size(None)
-        .max_frame_size(None);
-    let url = running.url.to_string();
-    let (client, _) =
-        tokio_tungstenite::connect_async_with_config(url, Some(config), true)
-            .await?;
-    Ok(client)
-}
-
-/// A connection after the 101, for octets of any kind.
-async fn open_raw(running: &Running) -> Result<TcpStream, Failed> {
-    let mut stream = TcpStream::connect(running.url.authority()).await?;
-    let head = format!(
-        "GET /ws HTTP/1.1\r\nHost: {}\r\nUpgrade: websocket\r\n\
-         Connection: Upgrade\r\nSec-WebSocket-Key: AAECAwQFBgcICQoLDA0ODw==\r\n\
-         Sec-WebSocket-Version: 13\r\n\r\n",
-        running.url.authority()
-    );
-    stream.write_all(head.as_bytes()).await?;
-    let mut answer = Vec::new();
-    while !answer.ends_with(b"\r\n\r\n") {
-        answer.push(stream.read_u8().await?);
-    }
-    Ok(stream)
-}
-
-async fn echo(client: &mut Client, message: Message) -> Result<(), Failed> {
-    client.send(message.clone()).await?;
-    expect(client, message).await
-}
-
-async fn expect(client: &mut Client, message: Message) -> Result<(), Failed> {
-    match client.next().await {
-        Some(Ok(got)) if got == message => Ok(()),
-        Some(Ok(got)) => Err(format!(
-            "{} octets came back as {} others",
-            message.len(),
-            got.len()
-        )
-        .into()),
-        Some(Err(error)) => Err(format!("{error}").into()),
-        None => Err("the connection ended instead".into()),
-    }
+/// As far as the machine allows; what we start inherits it.
+fn raise_the_limit_of_descriptors() {
+    use rustix::process::{Resource, getrlimit, setrlimit};
+    let mut limit = getrlimit(Resource::Nofile);
+    limit.current = limit.maximum;
+    // Where it fails the tests do with what there is, and say so.
+    _ = setrlimit(Resource::Nofile, limit);
 }
 
 /// Sends a binary message in frames of so many octets.
@@ -187,7 +118,7 @@ fn echoes_what_clients_send(subject: &Subject) -> Result<(), Failed> {
     let running = subject.start()?;
     let (frame, message) = subject.limits();
     wait(async {
-        let mut client = connect(&running).await?;
+        let mut client = subject.connect(&running).await?;
         echo(&mut client, Message::text("")).await?;
         echo(&mut client, Message::text("κόσμε, \u{10ffff}\0")).await?;
         echo(&mut client, Message::binary(Bytes::new())).await?;
@@ -217,7 +148,7 @@ fn keeps_to_its_declared_limits(subject: &Subject) -> Result<(), Failed> {
     wait(async {
         let attempts = [(frame + 1, frame + 1), (message + 1, frame)];
         for (size, each) in attempts {
-            let mut client = connect(&running).await?;
+            let mut client = subject.connect(&running).await?;
             let payload = Bytes::from(vec![0; size]);
             // The server may stop reading before all is sent.
             _ = send_in_frames(&mut client, &payload, each).await;
@@ -237,7 +168,7 @@ fn keeps_to_its_declared_limits(subject: &Subject) -> Result<(), Failed> {
                 }
             }
         }
-        let mut other = connect(&running).await?;
+        let mut other = subject.connect(&running).await?;
         echo(&mut other, Message::text("still there")).await
     })
 }
@@ -245,7 +176,7 @@ fn keeps_to_its_declared_limits(subject: &Subject) -> Result<(), Failed> {
 fn answers_a_close(subject: &Subject) -> Result<(), Failed> {
     let running = subject.start()?;
     wait(async {
-        let mut client = connect(&running).await?;
+        let mut client = subject.connect(&running).await?;
         let close = CloseFrame {
             code: CloseCode::from(3001),
             reason: "done".into(),
@@ -309,9 +240,9 @@ fn ignores_ctrl_c() -> bool {
 fn ends_on(subject: &Subject, signal: Signal) -> Result<(), Failed> {
     let mut running = subject.start()?;
     wait(async {
-        let mut idle = connect(&running).await?;
+        let mut idle = subject.connect(&running).await?;
         echo(&mut idle, Message::text("open")).await?;
-        let mut inside_a_frame = open_raw(&running).await?;
+        let mut inside_a_frame = subject.open_raw(&running).await?;
         inside_a_frame.write_all(b"\x82\xfe").await?;
         let inside_the_head =
             TcpStream::connect(running.url.authority()).await?;
@@ -332,18 +263,18 @@ fn keeps_connections_apart(subject: &Subject) -> Result<(), Failed> {
     let running = subject.start()?;
     let (frame, _) = subject.limits();
     wait(async {
-        let mut client = connect(&running).await?;
+        let mut client = subject.connect(&running).await?;
         echo(&mut client, Message::text("before")).await?;
 
         let silent = TcpStream::connect(running.url.authority()).await?;
-        let mut stalled = open_raw(&running).await?;
+        let mut stalled = subject.open_raw(&running).await?;
         stalled.write_all(b"\x82\xff\0\0\0\0").await?;
-        let mut killed = open_raw(&running).await?;
+        let mut killed = subject.open_raw(&running).await?;
         killed.write_all(b"\x81\x85\0\0\0\0He").await?;
         killed.set_zero_linger()?;
         drop(killed);
         // Floods, and reads nothing: until the server takes no more.
-        let mut flooding = open_raw(&running).await?;
+        let mut flooding = subject.open_raw(&running).await?;
         let payload = vec![0; frame.min(60 << 10)];
         let mut octets = vec![0x82, 0xfe];
         octets.extend_from_slice(&u16::try_from(payload.len())?.to_be_bytes());
@@ -365,7 +296,7 @@ fn keeps_connections_apart(subject: &Subject) -> Result<(), Failed> {
         for n in 0..100 {
             echo(&mut client, Message::text(format!("during {n}"))).await?;
         }
-        let mut another = connect(&running).await?;
+        let mut another = subject.connect(&running).await?;
         echo(&mut another, Message::text("new")).await?;
         drop((silent, stalled, flooding));
         Ok(())
@@ -374,19 +305,20 @@ fn keeps_connections_apart(subject: &Subject) -> Result<(), Failed> {
 
 /// Opens connections that end in every way there is.
 async fn burn_connections(
+    subject: &Subject,
     running: &Running,
     count: usize,
 ) -> Result<(), Failed> {
     for n in 0..count {
         if n % 6 == 0 {
-            let mut client = connect(running).await?;
+            let mut client = subject.connect(running).await?;
             echo(&mut client, Message::text("closed")).await?;
             client.close(None).await?;
             // The answer; some servers take up to a second for the FIN.
             client.next().await;
             continue;
         }
-        let mut stream = open_raw(running).await?;
+        let mut stream = subject.open_raw(running).await?;
         match n % 6 {
             // A FIN where a frame could begin.
             1 => stream.shutdown().await?,
@@ -419,10 +351,10 @@ fn leaves_no_descriptor_behind(subject: &Subject) -> Result<(), Failed> {
     let running = subject.start()?;
     wait(async {
         // Open from before the first count to after the last.
-        let mut witness = connect(&running).await?;
+        let mut witness = subject.connect(&running).await?;
         echo(&mut witness, Message::text("first")).await?;
         let before = descriptors(&running)?;
-        burn_connections(&running, 60).await?;
+        burn_connections(subject, &running, 60).await?;
         // The server closes when it has noticed. Every round trip gives it
         // an occasion, and `wait` ends it if it never does.
         while descriptors(&running)? > before {
@@ -430,17 +362,6 @@ fn leaves_no_descriptor_behind(subject: &Subject) -> Result<(), Failed> {
         }
         Ok(())
     })
-}
-
-/// The memory of a process that is in RAM, in KiB.
-fn resident(running: &Running) -> Result<usize, Failed> {
-    let status =
-        std::fs::read_to_string(format!("/proc/{}/status", running.pid))?;
-    let line = status
-        .lines()
-        .find_map(|line| line.strip_prefix("VmRSS:"));
-    let number = line.and_then(|line| line.split_whitespace().next());
-    Ok(number.ok_or("no VmRSS")?.parse()?)
 }
 
 /// A first round fills what is kept for reuse; a second one of the same size
@@ -454,9 +375,9 @@ fn leaves_no_memory_behind(subject: &Subject) -> Result<(), Failed> {
     }
     let running = subject.start()?;
     wait(async {
-        burn_connections(&running, CONNECTIONS).await?;
+        burn_connections(subject, &running, CONNECTIONS).await?;
         let first = resident(&running)?;
-        burn_connections(&running, CONNECTIONS).await?;
+        burn_connections(subject, &running, CONNECTIONS).await?;
         let second = resident(&running)?;
         let grown = second.saturating_sub(first);
         if grown > BOUND {
@@ -468,4 +389,320 @@ fn leaves_no_memory_behind(subject: &Subject) -> Result<(), Failed> {
         }
         Ok(())
     })
+}
+
+// What a production variant has and a listing has not.
+
+/// The answer to a GET of this path over a connection of its own.
+async fn get(running: &Running, path: &str) -> Result<String, Failed> {
+    let authority = running.url.authority();
+    let mut stream = TcpStream::connect(&authority).await?;
+    let request = format!(
+        "GET {path} HTTP/1.1\r\nHost: {authority}\r\nConnection: close\r\n\r\n"
+    );
+    stream.write_all(request.as_bytes()).await?;
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).await?;
+    Ok(answer)
+}
+
+fn shows_a_page_and_its_health(subject: &Subject) -> Result<(), Failed> {
+    let running = subject.start()?;
+    wait(async {
+        let page = get(&running, "/").await?;
+        let is_page = page.starts_with("HTTP/1.1 200 ")
+            && page.to_lowercase().contains("text/html")
+            && page.contains("new WebSocket(");
+        if !is_page {
+            return Err(format!("GET /: {page:.200}").into());
+        }
+        for (path, status) in [("/healthz", 200), ("/nowhere", 404)] {
+            let answer = get(&running, path).await?;
+            if !answer.starts_with(&format!("HTTP/1.1 {status} ")) {
+                return Err(format!("GET {path}: {answer:.200}").into());
+            }
+        }
+        Ok(())
+    })
+}
+
+/// One line about the value on stderr, no value of the token, and exit code 2.
+fn refuses_bad_settings(subject: &Subject) -> Result<(), Failed> {
+    for (argument, hint) in [
+        ("--max-message=lots", "64 KiB"),
+        ("--ping-interval=20", "20s"),
+        ("--allow-origin=*", "https://app.example"),
+        ("--token=a b", "16 to 256"),
+        ("--max-frame=1 MiB", "larger than --max-message"),
+    ] {
+        match subject.start_with(&[argument]) {
+            Ok(_) => return Err(format!("{argument}: it starts").into()),
+            Err(error) => {
+                let text = error.message().unwrap_or_default().to_owned();
+                let is_told = text.contains("exit status: 2")
+                    && text.contains(hint)
+                    && !text.contains("'a b'");
+                if !is_told {
+                    return Err(format!("{argument}: {text}").into());
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
+fn logs_each_refusal_once(subject: &Subject) -> Result<(), Failed> {
+    let mut running = subject.start_with(&["--log-level=info"])?;
+    let secret = "a-secret-that-nobody-may-see";
+    wait(async {
+        let head = subject.head(&running);
+        let token = subject.declared().handshake.bearer.clone();
+        let token = token.ok_or("no handshake.bearer is declared")?;
+        for (change, status) in [
+            (head.replace(&token, secret), 401),
+            (
+                head.replace("https://app.example", "https://b.example"),
+                403,
+            ),
+            (head.replace("Version: 13", "Version: 12"), 426),
+            (head.replace("GET", "POST"), 405),
+            (head.replace("ODw==", ""), 400),
+        ] {
+            let mut stream =
+                TcpStream::connect(running.url.authority()).await?;
+            stream.write_all(change.as_bytes()).await?;
+            let answer = subject::read_head(&mut stream).await?;
+            if !answer.starts_with(&format!("HTTP/1.1 {status} ")) {
+                return Err(format!("not {status}: {answer}").into());
+            }
+        }
+        let mut client = subject.connect(&running).await?;
+        echo(&mut client, Message::text(secret)).await?;
+        client.close(None).await?;
+        while let Some(Ok(_)) = client.next().await {}
+        Ok(())
+    })?;
+    // Whatever it still has to say it has said when it has ended.
+    running.signal(Signal::TERM);
+    running.wait(Duration::from_secs(10));
+    let log = running.output.lines();
+    for status in [401, 403, 426, 405, 400] {
+        let line = format!("refused with {status}");
+        let times = log.iter().filter(|it| it.contains(&line)).count();
+        if times != 1 {
+            return Err(format!("{line} {times} times in {log:#?}").into());
+        }
+    }
+    let end = log
+        .iter()
+        .find(|line| line.contains("ended after"));
+    let is_told = end.is_some_and(|line| {
+        [
+            "messages=1",
+            "octets=28",
+            "close=1005",
+            "peer=127.0.0.1",
+            "status=101",
+        ]
+        .iter()
+        .all(|field| line.contains(field))
+    });
+    match is_told && !log.iter().any(|line| line.contains(secret)) {
+        true => Ok(()),
+        false => Err(format!("{log:#?}").into()),
+    }
+}
+
+/// A request behind another one has no more time than the first, and a head
+/// has its limit.
+fn waits_for_no_slow_request(subject: &Subject) -> Result<(), Failed> {
+    let running = subject.start()?;
+    wait(async {
+        let authority = running.url.authority();
+        let mut stream = TcpStream::connect(&authority).await?;
+        let request = format!("GET /healthz HTTP/1.1\r\nHost: {authority}\r\n");
+        stream
+            .write_all(format!("{request}\r\n{request}").as_bytes())
+            .await?;
+        let mut answers = Vec::new();
+        stream.read_to_end(&mut answers).await?;
+        let answers = String::from_utf8_lossy(&answers);
+        if !answers.starts_with("HTTP/1.1 200 ") {
+            return Err(format!("behind half a request: {answers}").into());
+        }
+        let mut stream = TcpStream::connect(&authority).await?;
+        let long = format!("{request}X-Long: {}\r\n\r\n", "x".repeat(1 << 20));
+        // It may end before it has all.
+        _ = stream.write_all(long.as_bytes()).await;
+        let mut answer = Vec::new();
+        _ = stream.read_to_end(&mut answer).await;
+        match answer.starts_with(b"HTTP/1.1 200 ") {
+            true => Err("a head of 1 MiB is answered with 200".into()),
+            false => Ok(()),
+        }
+    })
+}
+
+/// Each of a thousand has its own message back, while one sends half a frame
+/// and one floods and reads nothing.
+fn serves_a_thousand_at_once(subject: &Subject) -> Result<(), Failed> {
+    const CLIENTS: usize = 1000;
+    let running = subject.start()?;
+    wait(async {
+        let mut stalled = subject.open_raw(&running).await?;
+        stalled
+            .write_all(b"\x82\xfe\xff\xff\0\0\0\0")
+            .await?;
+        let mut flooding = subject.open_raw(&running).await?;
+        let flood = async {
+            let frame = [&b"\x82\xfe\x10\0\0\0\0\0"[..], &[0; 4096]].concat();
+            while flooding.write_all(&frame).await.is_ok() {}
+            std::future::pending::<()>().await;
+        };
+        let mut clients = Vec::with_capacity(CLIENTS);
+        for _ in 0..CLIENTS {
+            clients.push(subject.connect(&running).await?);
+        }
+        let all = async {
+            for round in 0..3 {
+                let echoes = clients.iter_mut().enumerate();
+                let echoes = echoes.map(|(n, client)| {
+                    echo(client, Message::text(format!("{n} in {round}")))
+                });
+                futures_util::future::try_join_all(echoes).await?;
+            }
+            Ok(())
+        };
+        tokio::select! {
+            result = all => result,
+            () = flood => Ok(()),
+        }
+    })
+}
+
+/// Prints what an idle connection takes. What is allowed is what the settings
+/// promise: the buffer, and as much again for everything else.
+fn keeps_idle_connections_small(subject: &Subject) -> Result<(), Failed> {
+    if !cfg!(target_os = "linux") {
+        return Ok(());
+    }
+    let limit = rustix::process::getrlimit(rustix::process::Resource::Nofile);
+    let limit = limit.current.unwrap_or(1 << 20);
+    let count = usize::try_from(limit.saturating_sub(200))?.min(10_000);
+    for (buffer, most) in [("4 KiB", 8.0), ("8 KiB", 20.0)] {
+        let buffer = format!("--read-buffer={buffer}");
+        let room = format!("--max-connections={}", count + 1);
+        let running = subject.start_with(&[&buffer, &room])?;
+        wait(async {
+            let mut first = subject.connect(&running).await?;
+            echo(&mut first, Message::text("first")).await?;
+            let before = resident(&running)?;
+            let mut clients = Vec::with_capacity(count);
+            for _ in 0..count {
+                clients.push(subject.open_raw(&running).await?);
+            }
+            // Whoever is served shows that the others have been.
+            echo(&mut first, Message::text("again")).await?;
+            let grown = resident(&running)?.saturating_sub(before);
+            #[expect(clippy::cast_precision_loss, reason = "for people")]
+            let each = grown as f64 / count as f64;
+            let label = subject.label();
+            eprintln!(
+                "{label} {buffer}: {each:.1} KiB for each of {count} idle \
+                 connections"
+            );
+            match each <= most {
+                true => Ok(()),
+                false => Err(format!("{each:.1} KiB, and not {most}").into()),
+            }
+        })?;
+    }
+    Ok(())
+}
+
+fn says_goodbye_on_sigterm(subject: &Subject) -> Result<(), Failed> {
+    let mut running = subject.start()?;
+    wait(async {
+        let mut clients = Vec::new();
+        for n in 0..200 {
+            let mut client = subject.connect(&running).await?;
+            echo(&mut client, Message::text(format!("{n}"))).await?;
+            clients.push(client);
+        }
+        running.signal(Signal::TERM);
+        let told = clients.iter_mut().map(|client| async {
+            match client.next().await {
+                Some(Ok(Message::Close(Some(close))))
+                    if close.code == CloseCode::Away => {}
+                got => return Err(Failed::from(format!("{got:?}"))),
+            }
+            // The answer leaves when the stream is read on.
+            match client.next().await {
+                None => Ok(()),
+                got => Err(format!("behind the Close: {got:?}").into()),
+            }
+        });
+        futures_util::future::try_join_all(told).await?;
+        Ok(())
+    })?;
+    let declared = subject.declared().shutdown_deadline;
+    let declared = declared.ok_or("no shutdown-deadline is declared")?;
+    match running.wait(declared.0 + Duration::from_secs(2)) {
+        Some(status) if status.success() => Ok(()),
+        other => Err(format!("its end: {other:?}").into()),
+    }
+}
+
+/// Who answers no Close, who is inside a frame, who has said nothing at all:
+/// the end comes all the same.
+fn waits_for_nobody_for_ever(subject: &Subject) -> Result<(), Failed> {
+    let mut running = subject.start()?;
+    let _kept = {
+        let mut kept = Vec::new();
+        wait(async {
+            let mut inside_a_frame = subject.open_raw(&running).await?;
+            inside_a_frame.write_all(b"\x82\xfe").await?;
+            kept.push(inside_a_frame);
+            kept.push(subject.open_raw(&running).await?);
+            let authority = running.url.authority();
+            kept.push(TcpStream::connect(&authority).await?);
+            let mut half = TcpStream::connect(&authority).await?;
+            half.write_all(b"GET /ws HTTP/1.1\r\n").await?;
+            kept.push(half);
+            // Whoever is served shows that the others have been.
+            let mut client = subject.connect(&running).await?;
+            echo(&mut client, Message::text("served")).await
+        })?;
+        kept
+    };
+    running.signal(Signal::TERM);
+    let declared = subject.declared().shutdown_deadline;
+    let declared = declared.ok_or("no shutdown-deadline is declared")?;
+    // A second more than is declared is its own last resort.
+    match running.wait(declared.0 + Duration::from_secs(3)) {
+        Some(_) => Ok(()),
+        None => Err("it still runs".into()),
+    }
+}
+
+fn ends_at_once_when_asked_twice(subject: &Subject) -> Result<(), Failed> {
+    let arguments = ["--shutdown-deadline=1h", "--close-deadline=1h"];
+    let mut running = subject.start_with(&arguments)?;
+    let mut stays = None;
+    wait(async {
+        let mut client = subject.open_raw(&running).await?;
+        running.signal(Signal::TERM);
+        // The Close, which nobody answers.
+        let first = client.read_u8().await?;
+        stays = Some(client);
+        match first {
+            0x88 => Ok(()),
+            other => Err(format!("{other:#x} and no Close").into()),
+        }
+    })?;
+    running.signal(Signal::TERM);
+    match running.wait(Duration::from_secs(30)) {
+        Some(status) if status.code() == Some(1) => Ok(()),
+        other => Err(format!("its end: {other:?}").into()),
+    }
 }

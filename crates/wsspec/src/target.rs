@@ -32,7 +32,7 @@ const BETWEEN_TRIES: Duration = Duration::from_millis(20);
 const KEPT_LINES: usize = 20;
 
 /// A `server.toml`.
-#[derive(Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct Server {
     /// The label in every table.
@@ -54,7 +54,7 @@ pub struct Server {
 }
 
 /// One way to run a server, and what it declares.
-#[derive(Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct Variant {
     /// A binary or an example of a cargo package.
@@ -107,7 +107,7 @@ pub struct Variant {
 }
 
 /// What a right opening handshake says, beyond what it always does.
-#[derive(Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct Handshake {
     /// The origin that is allowed.
@@ -167,7 +167,7 @@ impl Variant {
 }
 
 /// A binary or an example of a cargo package.
-#[derive(Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct CargoTarget {
     /// The package's name.
@@ -177,7 +177,7 @@ pub struct CargoTarget {
 }
 
 /// Something that is not there on every machine.
-#[derive(Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Needs {
     /// A command that succeeds where it is there.
