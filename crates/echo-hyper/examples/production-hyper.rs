@@ -86,7 +86,7 @@ async fn serve(listener: TcpListener, settings: Settings) -> io::Result<()> {
         _ = stream.set_nodelay(true);
         let asked = Arc::new(Notify::new());
         let (policy, first) = (policy.clone(), Arc::clone(&asked));
-        let service = service_fn(move |request| {
+        let service = service_fn(move |request: Request<Incoming>| {
             first.notify_one();
             let span = endpoint::span(peer);
             ready(span.in_scope(|| route(&policy, peer, request)))

@@ -66,10 +66,10 @@ async fn serve(listener: TcpListener, settings: Settings) -> io::Result<()> {
         .map(handshake);
     let page = warp::path::end()
         .and(warp::get())
-        .map(|| warp::reply::html(endpoint::PAGE));
+        .map(|| warp::reply::html(endpoint::PAGE).into_response());
     let health = warp::path!("healthz")
         .and(warp::get())
-        .map(|| "ok");
+        .map(|| "ok".into_response());
     let routes = websocket.or(page).or(health).recover(refused);
 
     // `warp::serve` has no deadline for a request's head; hyper, which it is
@@ -249,7 +249,7 @@ fn handshake(
     let span = Span::current();
     span.record("status", 101);
     tokio::spawn(upgraded.instrument(span));
-    response.body("")
+    response.body(String::new())
 }
 
 fn fields<'a>(headers: &'a HeaderMap) -> impl Fields<'a> {
