@@ -23,6 +23,15 @@ use wsspec::runner::PATIENCE;
 use wsspec::target::{Server, TargetError, Variant};
 use wsspec::{Judged, cases, harness, known};
 
+/// The variants of our servers, each with the title of its tables.
+const VARIANTS: [(&str, &str); 2] = [
+    (
+        "echo",
+        "The listings, with what their frameworks do by default",
+    ),
+    ("production", "The production variants"),
+];
+
 fn main() -> ExitCode {
     let arguments = Arguments::from_args();
     let servers = match support::servers() {
@@ -100,25 +109,32 @@ fn not_judged(label: String, error: &TargetError) -> Trial {
 
 /// The generated parts of README and book: compared, or written with `BLESS`.
 fn pages(columns: &[(String, &Server, Vec<Judged>)]) -> Vec<Trial> {
-    let ours: Vec<_> = columns
-        .iter()
-        .filter(|(_, server, _)| support::is_ours(server))
-        .collect();
-    let as_columns: Vec<report::Column<'_>> = ours
-        .iter()
-        .map(|(_, server, judged)| (server.name.as_str(), judged.as_slice()))
-        .collect();
-    let sections = report::sections_table(&as_columns);
-    let broken = report::broken_table(&as_columns);
-    let mut reasons = String::new();
-    for (_, server, judged) in &ours {
-        let list = report::broken_list(judged);
-        let (name, stack) = (&server.name, &server.stack);
-        reasons += &format!("### {name}\n\n{stack}\n\n{list}\n");
+    let (mut chapters, mut page) = (String::new(), String::new());
+    for (variant, title) in VARIANTS {
+        let ours: Vec<_> = columns
+            .iter()
+            .filter(|(label, server, _)| {
+                support::is_ours(server)
+                    && *label == format!("{}/{variant}", server.name)
+            })
+            .collect();
+        let as_columns: Vec<report::Column<'_>> = ours
+            .iter()
+            .map(|(_, server, judged)| {
+                (server.name.as_str(), judged.as_slice())
+            })
+            .collect();
+        let table = report::chapters_table(&as_columns);
+        chapters += &format!("{title}:\n\n{table}\n");
+        let sections = report::sections_table(&as_columns);
+        let broken = report::broken_table(&as_columns);
+        page += &format!("## {title}\n\n{sections}\n{broken}\n");
+        for (_, server, judged) in &ours {
+            let list = report::broken_list(judged);
+            let (name, stack) = (&server.name, &server.stack);
+            page += &format!("### {name}, {variant}\n\n{stack}\n\n{list}\n");
+        }
     }
-    let tables = format!("{sections}\n{broken}");
-    let page = format!("{tables}\n{}", reasons.trim_end());
-    let chapters = report::chapters_table(&as_columns);
     [("README.md", chapters), ("docs/src/conformance.md", page)]
         .into_iter()
         .map(|(file, text)| {

@@ -15,10 +15,12 @@ use axum::routing::{any, get};
 use axum::{Extension, Router};
 use axum_server::Handle;
 use axum_server::accept::NoDelayAcceptor;
-use endpoint::{Cause, Due, Fields, Place, Policy, Refusal, Session, Settings};
-use futures_util::{FutureExt, SinkExt, StreamExt};
+use endpoint::{
+    Cause, Fields, Place, Policy, Refusal, Session, Settings, Turn,
+};
+use futures_util::{SinkExt, StreamExt};
 use hyper::ext::Protocol;
-use tokio::time::{sleep_until, timeout};
+use tokio::time::timeout;
 use tower_http::trace::TraceLayer;
 use tracing::{Instrument, Span};
 
@@ -204,42 +206,20 @@ async fn echo(
     session: &mut Session,
     place: &Place,
 ) -> Cause {
-    let send_deadline = place.settings().send_deadline;
     loop {
-        // What has come already is answered first; then all leaves at once.
-        let mut ready = None;
-        if session.has_unsent() {
-            if session.has_room() {
-                ready = socket.next().now_or_never();
-            }
-            if ready.is_none() {
-                match timeout(send_deadline, socket.flush()).await {
-                    Ok(Ok(())) => session.sent(),
-                    Ok(Err(_)) => return Cause::Lost,
-                    Err(_) => return Cause::Stalled,
+        let received = match session.turn(socket, place).await {
+            Turn::Received(received) => received,
+            Turn::Ping => {
+                if socket
+                    .feed(Message::Ping("".into()))
+                    .await
+                    .is_err()
+                {
+                    return Cause::Lost;
                 }
+                continue;
             }
-        }
-        let received = match ready {
-            Some(received) => received,
-            None => tokio::select! {
-                biased;
-                () = place.leaving() => return Cause::Leaving,
-                () = sleep_until(session.next().into()) => {
-                    match session.due(Instant::now()) {
-                        Some(Due::End(cause)) => return cause,
-                        Some(Due::Ping) => {
-                            let ping = Message::Ping("".into());
-                            if socket.feed(ping).await.is_err() {
-                                return Cause::Lost;
-                            }
-                        }
-                        None => {}
-                    }
-                    continue;
-                }
-                received = socket.next() => received,
-            },
+            Turn::End(cause) => return cause,
         };
         match received {
             Some(Ok(message @ (Message::Text(_) | Message::Binary(_)))) => {
@@ -285,8 +265,11 @@ async fn close(socket: &mut WebSocket, cause: Cause) {
 /// The downcast succeeds only with the tungstenite that axum is built with.
 fn cause(error: &axum::Error) -> Cause {
     use tungstenite::Error;
+    use tungstenite::error::ProtocolError::ResetWithoutClosingHandshake;
     let source = error.source().and_then(|it| it.downcast_ref());
     match source {
+        // A connection that ends without a Close breaks no rule of framing.
+        Some(Error::Protocol(ResetWithoutClosingHandshake)) => Cause::Lost,
         Some(Error::Protocol(_)) => Cause::Protocol,
         Some(Error::Utf8(_)) => Cause::Text,
         Some(Error::Capacity(_)) => Cause::Size,

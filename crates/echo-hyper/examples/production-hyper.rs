@@ -8,8 +8,10 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 use std::{io, process};
 
-use endpoint::{Cause, Due, Fields, Place, Policy, Refusal, Session, Settings};
-use futures_util::{FutureExt, SinkExt, StreamExt};
+use endpoint::{
+    Cause, Fields, Place, Policy, Refusal, Session, Settings, Turn,
+};
+use futures_util::{SinkExt, StreamExt};
 use http_body_util::Full;
 use hyper::body::{Bytes, Incoming};
 use hyper::ext::Protocol;
@@ -27,7 +29,7 @@ use hyper_util::server::graceful::GracefulShutdown;
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpListener;
 use tokio::sync::Notify;
-use tokio::time::{sleep, sleep_until, timeout};
+use tokio::time::{sleep, timeout};
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::error::{Error, ProtocolError};
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
@@ -248,42 +250,20 @@ async fn echo(
     session: &mut Session,
     place: &Place,
 ) -> Cause {
-    let send_deadline = place.settings().send_deadline;
     loop {
-        // What has come already is answered first; then all leaves at once.
-        let mut ready = None;
-        if session.has_unsent() {
-            if session.has_room() {
-                ready = socket.next().now_or_never();
-            }
-            if ready.is_none() {
-                match timeout(send_deadline, socket.flush()).await {
-                    Ok(Ok(())) => session.sent(),
-                    Ok(Err(_)) => return Cause::Lost,
-                    Err(_) => return Cause::Stalled,
+        let received = match session.turn(socket, place).await {
+            Turn::Received(received) => received,
+            Turn::Ping => {
+                if socket
+                    .feed(Message::Ping("".into()))
+                    .await
+                    .is_err()
+                {
+                    return Cause::Lost;
                 }
+                continue;
             }
-        }
-        let received = match ready {
-            Some(received) => received,
-            None => tokio::select! {
-                biased;
-                () = place.leaving() => return Cause::Leaving,
-                () = sleep_until(session.next().into()) => {
-                    match session.due(Instant::now()) {
-                        Some(Due::End(cause)) => return cause,
-                        Some(Due::Ping) => {
-                            let ping = Message::Ping("".into());
-                            if socket.feed(ping).await.is_err() {
-                                return Cause::Lost;
-                            }
-                        }
-                        None => {}
-                    }
-                    continue;
-                }
-                received = socket.next() => received,
-            },
+            Turn::End(cause) => return cause,
         };
         match received {
             Some(Ok(message @ (Message::Text(_) | Message::Binary(_)))) => {

@@ -7,8 +7,10 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 use std::{io, process};
 
-use endpoint::{Cause, Due, Fields, Place, Policy, Refusal, Session, Settings};
-use futures_util::{FutureExt, SinkExt, StreamExt};
+use endpoint::{
+    Cause, Fields, Place, Policy, Refusal, Session, Settings, Turn,
+};
+use futures_util::{SinkExt, StreamExt};
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
@@ -26,7 +28,7 @@ use poem::{
     Route, get, handler,
 };
 use tokio::net::TcpListener;
-use tokio::time::{sleep, sleep_until, timeout};
+use tokio::time::{sleep, timeout};
 use tokio_util::task::TaskTracker;
 use tracing::{Instrument, Span};
 
@@ -239,42 +241,16 @@ async fn echo(
     session: &mut Session,
     place: &Place,
 ) -> Cause {
-    let send_deadline = place.settings().send_deadline;
     loop {
-        // What has come already is answered first; then all leaves at once.
-        let mut ready = None;
-        if session.has_unsent() {
-            if session.has_room() {
-                ready = socket.next().now_or_never();
-            }
-            if ready.is_none() {
-                match timeout(send_deadline, socket.flush()).await {
-                    Ok(Ok(())) => session.sent(),
-                    Ok(Err(_)) => return Cause::Lost,
-                    Err(_) => return Cause::Stalled,
+        let received = match session.turn(socket, place).await {
+            Turn::Received(received) => received,
+            Turn::Ping => {
+                if socket.feed(Message::ping("")).await.is_err() {
+                    return Cause::Lost;
                 }
+                continue;
             }
-        }
-        let received = match ready {
-            Some(received) => received,
-            None => tokio::select! {
-                biased;
-                () = place.leaving() => return Cause::Leaving,
-                () = sleep_until(session.next().into()) => {
-                    match session.due(Instant::now()) {
-                        Some(Due::End(cause)) => return cause,
-                        Some(Due::Ping) => {
-                            let ping = Message::ping("");
-                            if socket.feed(ping).await.is_err() {
-                                return Cause::Lost;
-                            }
-                        }
-                        None => {}
-                    }
-                    continue;
-                }
-                received = socket.next() => received,
-            },
+            Turn::End(cause) => return cause,
         };
         match received {
             Some(Ok(message @ (Message::Text(_) | Message::Binary(_)))) => {

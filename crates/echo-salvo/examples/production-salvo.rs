@@ -4,8 +4,10 @@ use std::net::SocketAddr;
 use std::time::Instant;
 use std::{io, process};
 
-use endpoint::{Cause, Due, Fields, Place, Policy, Refusal, Session, Settings};
-use futures_util::{FutureExt, SinkExt, StreamExt};
+use endpoint::{
+    Cause, Fields, Place, Policy, Refusal, Session, Settings, Turn,
+};
+use futures_util::{SinkExt, StreamExt};
 use salvo::conn::tcp::TcpAcceptor;
 use salvo::fuse::FuseConfig;
 use salvo::http::header::{CONNECTION, UPGRADE};
@@ -18,7 +20,7 @@ use salvo::{
 };
 use socket2::SockRef;
 use tokio::net::TcpListener;
-use tokio::time::{sleep_until, timeout};
+use tokio::time::timeout;
 use tracing::{Instrument, Span};
 use tungstenite::protocol::WebSocketConfig;
 
@@ -235,42 +237,16 @@ async fn echo(
     session: &mut Session,
     place: &Place,
 ) -> Cause {
-    let send_deadline = place.settings().send_deadline;
     loop {
-        // What has come already is answered first; then all leaves at once.
-        let mut ready = None;
-        if session.has_unsent() {
-            if session.has_room() {
-                ready = socket.next().now_or_never();
-            }
-            if ready.is_none() {
-                match timeout(send_deadline, socket.flush()).await {
-                    Ok(Ok(())) => session.sent(),
-                    Ok(Err(_)) => return Cause::Lost,
-                    Err(_) => return Cause::Stalled,
+        let received = match session.turn(socket, place).await {
+            Turn::Received(received) => received,
+            Turn::Ping => {
+                if socket.feed(Message::ping("")).await.is_err() {
+                    return Cause::Lost;
                 }
+                continue;
             }
-        }
-        let received = match ready {
-            Some(received) => received,
-            None => tokio::select! {
-                biased;
-                () = place.leaving() => return Cause::Leaving,
-                () = sleep_until(session.next().into()) => {
-                    match session.due(Instant::now()) {
-                        Some(Due::End(cause)) => return cause,
-                        Some(Due::Ping) => {
-                            let ping = Message::ping("");
-                            if socket.feed(ping).await.is_err() {
-                                return Cause::Lost;
-                            }
-                        }
-                        None => {}
-                    }
-                    continue;
-                }
-                received = socket.next() => received,
-            },
+            Turn::End(cause) => return cause,
         };
         match received {
             Some(Ok(message)) if message.is_text() || message.is_binary() => {

@@ -16,6 +16,7 @@ mod refusal;
 mod register;
 mod session;
 mod settings;
+mod turn;
 
 pub use access::{AllowList, BadOrigin, BadToken, Credential};
 pub use limiter::{Limiter, client};
@@ -26,6 +27,7 @@ pub use refusal::Refusal;
 pub use register::{Place, Register};
 pub use session::{Cause, Due, Session};
 pub use settings::{AbsentOrigin, Settings};
+pub use turn::Turn;
 
 /// A page to try the endpoint from a browser.
 pub const PAGE: &str = include_str!("page.html");
