@@ -52,6 +52,7 @@ const OF_PRODUCTION: &[(&str, Property)] = &[
     ("refuses bad settings", refuses_bad_settings),
     ("logs each refusal once", logs_each_refusal_once),
     ("waits for no slow request", waits_for_no_slow_request),
+    ("speaks HTTP/2, or does not", speaks_http2_or_does_not),
     ("serves a thousand at once", serves_a_thousand_at_once),
     ("keeps idle connections small", keeps_idle_connections_small),
     ("says goodbye on SIGTERM", says_goodbye_on_sigterm),
@@ -541,6 +542,81 @@ fn waits_for_no_slow_request(subject: &Subject) -> Result<(), Failed> {
             false => Ok(()),
         }
     })
+}
+
+/// Those whose framework carries a WebSocket over HTTP/2 (RFC 8441); why the
+/// others do not, their listings say.
+const OVER_HTTP2: &[&str] = &["axum", "hyper", "warp"];
+
+fn speaks_http2_or_does_not(subject: &Subject) -> Result<(), Failed> {
+    let running = subject.start()?;
+    if !OVER_HTTP2.contains(&subject.server.name.as_str()) {
+        return wait(speaks_no_http2(&running));
+    }
+    wait(async {
+        let authority = running.url.authority();
+        let stream = TcpStream::connect(&authority).await?;
+        let (client, connection) = h2::client::handshake(stream).await?;
+        tokio::spawn(connection);
+        let mut client = client.ready().await?;
+        // The server's SETTINGS come when they come; `wait` ends this.
+        while !client.is_extended_connect_protocol_enabled() {
+            tokio::task::yield_now().await;
+        }
+        let connect = |origin: &str| {
+            let mut request =
+                http::Request::connect(format!("http://{authority}/ws"))
+                    .header("sec-websocket-version", "13")
+                    .extension(h2::ext::Protocol::from_static("websocket"));
+            for (name, value) in subject.fields() {
+                let value = match name {
+                    "origin" => origin.to_owned(),
+                    _ => value,
+                };
+                request = request.header(name, value);
+            }
+            request.body(()).expect("a request")
+        };
+        let foreign = connect("https://b.example");
+        let (answer, _) = client.send_request(foreign, true)?;
+        let status = answer.await?.status();
+        if status != 403 {
+            return Err(format!("a foreign origin: {status}").into());
+        }
+        let right = connect("https://app.example");
+        let (answer, mut stream) = client.send_request(right, false)?;
+        let answer = answer.await?;
+        if answer.status() != 200 {
+            return Err(format!("{answer:?}").into());
+        }
+        let hello = Bytes::from_static(b"\x81\x85\0\0\0\0hello");
+        stream.send_data(hello, false)?;
+        let mut body = answer.into_body();
+        let mut echo = Vec::new();
+        while echo.len() < 7 {
+            let data = body.data().await.ok_or("the stream ended")??;
+            echo.extend_from_slice(&data);
+        }
+        match &echo[..] {
+            b"\x81\x05hello" => Ok(()),
+            other => Err(format!("{other:x?}").into()),
+        }
+    })
+}
+
+/// Who is found to speak it after all belongs in the list.
+async fn speaks_no_http2(running: &Running) -> Result<(), Failed> {
+    const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\
+        \0\0\0\x04\0\0\0\0\0";
+    let mut stream = TcpStream::connect(running.url.authority()).await?;
+    stream.write_all(PREFACE).await?;
+    let mut answer = Vec::new();
+    // The end, in order or not, is an answer.
+    _ = stream.read_to_end(&mut answer).await;
+    match answer.is_empty() || answer.starts_with(b"HTTP/1.1 4") {
+        true => Ok(()),
+        false => Err(format!("{:?}", String::from_utf8_lossy(&answer)).into()),
+    }
 }
 
 /// Each of a thousand has its own message back, while one sends half a frame

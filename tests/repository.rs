@@ -11,10 +11,11 @@ use std::path::{Path, PathBuf};
 use cargo_metadata::{DependencyKind, Metadata, MetadataCommand, Package};
 
 /// Our own crates that judge, measure or hold no I/O.
-const JUDGES: &[&str] = &["rfc6455", "wsspec", "wsspec-cli"];
+const JUDGES: &[&str] = &["rfc6455", "wsspec", "wsspec-cli", "endpoint"];
 
 /// What each of our crates may use of the others.
 const EDGES: &[(&str, &[&str])] = &[
+    ("endpoint", &[]),
     ("rfc6455", &[]),
     ("wsspec", &["rfc6455"]),
     ("wsspec-cli", &["wsspec"]),
@@ -73,6 +74,23 @@ const LICENCES: &[&str] = &[
 /// The functions of a listing, in their order.
 const FUNCTIONS: &[&str] =
     &["main", "serve", "handshake", "echo", "status_code"];
+
+/// The functions that every production variant has, in their order. A
+/// framework may need others between them.
+const PRODUCTION_FUNCTIONS: &[&str] = &[
+    "main",
+    "serve",
+    "check_rate",
+    "check_origin",
+    "check_credential",
+    "check_opening",
+    "handshake",
+    "fields",
+    "connection",
+    "echo",
+    "close",
+    "cause",
+];
 
 fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -133,6 +151,28 @@ fn listings() -> BTreeMap<String, String> {
     listings
 }
 
+/// The production variants, by the folder that they are in.
+fn production() -> BTreeMap<String, String> {
+    listings()
+        .into_keys()
+        .map(|folder| {
+            let name = folder.replace("echo-", "production-");
+            let text = read(format!("crates/{folder}/examples/{name}.rs"));
+            (folder, text)
+        })
+        .collect()
+}
+
+/// The names of the functions of a program, in their order.
+fn functions(text: &str) -> Vec<&str> {
+    text.lines()
+        .filter_map(|line| {
+            let line = line.strip_prefix("async ").unwrap_or(line);
+            line.strip_prefix("fn ")?.split(['(', '<']).next()
+        })
+        .collect()
+}
+
 #[test]
 fn our_crates_use_each_other_only_as_the_design_says() {
     let metadata = metadata();
@@ -159,6 +199,14 @@ fn our_crates_use_each_other_only_as_the_design_says() {
                 !ours.contains(used) || allowed.contains(&used),
                 "{name} uses {used}, which the design does not allow"
             );
+        }
+        if name.starts_with("echo-") {
+            for used in package.dependencies.iter().map(|it| &*it.name) {
+                assert!(
+                    !ours.contains(used) || used == "endpoint",
+                    "{name} uses {used}; its example may use endpoint alone"
+                );
+            }
         }
     }
 }
@@ -262,14 +310,38 @@ fn every_crate_says_what_it_is() {
 #[test]
 fn every_listing_has_the_same_functions_in_the_same_order() {
     for (name, text) in listings() {
-        let functions: Vec<_> = text
-            .lines()
-            .filter_map(|line| {
-                let line = line.strip_prefix("async ").unwrap_or(line);
-                line.strip_prefix("fn ")?.split(['(', '<']).next()
-            })
-            .collect();
-        assert_eq!(functions, FUNCTIONS, "{name}");
+        assert_eq!(functions(&text), FUNCTIONS, "{name}");
+    }
+}
+
+#[test]
+fn every_production_variant_has_the_same_functions_in_the_same_order() {
+    for (name, text) in production() {
+        let mut common = functions(&text);
+        common.retain(|it| PRODUCTION_FUNCTIONS.contains(it));
+        assert_eq!(common, PRODUCTION_FUNCTIONS, "{name}");
+        // warp is the longest: neither its handshake nor its loop will do.
+        let lines = text.lines().count();
+        assert!(lines <= 370, "{name} has {lines} lines");
+        for line in text.lines() {
+            let width = line.chars().count();
+            assert!(width <= 80, "{name}: {width} columns in {line}");
+        }
+        for same in [
+            "Settings::from_command_line();",
+            "endpoint::log(&settings);",
+            r#"eprintln!("cannot listen on {}: {error}", settings.listen);"#,
+            r#"println!("listening on ws://{address}/ws");"#,
+            "// The HTTP phase: what a request meets before any switch, in this order.",
+            "// The connection phase: what the framework no longer does.",
+            "// The task of the connection is not the request's: the span goes along.",
+            "register.clone().leave_on_signal()",
+        ] {
+            let one_line = text.split_whitespace();
+            let one_line: Vec<_> = one_line.collect();
+            let has = one_line.join(" ").contains(same);
+            assert!(has, "{name} lacks {same}");
+        }
     }
 }
 
@@ -370,6 +442,8 @@ fn no_test_sleeps() {
         "crates/wsspec/src/measured.rs",
         // An endpoint with deadlines and Pings.
         "crates/wsspec/tests/reference/mod.rs",
+        // What happens next may be that it is time for something.
+        "crates/endpoint/src/turn.rs",
     ];
     let needle = concat!("sle", "ep");
     for folder in [
@@ -377,6 +451,7 @@ fn no_test_sleeps() {
         "crates/rfc6455",
         "crates/wsspec",
         "crates/wsspec-cli",
+        "crates/endpoint",
     ] {
         for path in files(folder, ".rs") {
             if exceptions.iter().any(|it| path.ends_with(it)) {

@@ -57,7 +57,8 @@ async fn serve(listener: TcpListener, settings: Settings) -> io::Result<()> {
     };
 
     // actix waits without end for a peer that does not read, whatever becomes
-    // of the connection's task. The kernel need not; sockets inherit this.
+    // of the connection's task. The kernel need not, though it takes up to
+    // three times as long, as it looks when it probes. Sockets inherit this.
     #[cfg(target_os = "linux")]
     socket2::SockRef::from(&listener)
         .set_tcp_user_timeout(Some(settings.send_deadline))?;
