@@ -1,8 +1,9 @@
 //! The WebSocket echo at `/ws`, with axum, as one would deploy it.
 
 use std::error::Error as _;
+use std::future::{Ready, ready};
 use std::net::{SocketAddr, TcpListener};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 use std::{io, process};
 
 use axum::extract::ws::{CloseFrame, Message, WebSocket, WebSocketUpgrade};
@@ -14,12 +15,13 @@ use axum::response::{AppendHeaders, Html, IntoResponse, Response};
 use axum::routing::{any, get};
 use axum::{Extension, Router};
 use axum_server::Handle;
-use axum_server::accept::NoDelayAcceptor;
+use axum_server::accept::Accept;
 use endpoint::{
-    Cause, Fields, Place, Policy, Refusal, Session, Settings, Turn,
+    Cause, Fields, Lingering, Place, Policy, Refusal, Session, Settings, Turn,
 };
 use futures_util::{SinkExt, StreamExt};
 use hyper::ext::Protocol;
+use tokio::net::TcpStream;
 use tokio::time::timeout;
 use tower_http::trace::TraceLayer;
 use tracing::{Instrument, Span};
@@ -56,7 +58,7 @@ async fn serve(listener: TcpListener, settings: Settings) -> io::Result<()> {
     // hyper's builder, which has one.
     let handle = Handle::new();
     let mut server = axum_server::from_tcp(listener)?
-        .acceptor(NoDelayAcceptor::new())
+        .acceptor(Streams(settings.close_deadline))
         .first_request_timeout(settings.handshake_deadline)
         .handle(handle.clone());
     let builder = server.http_builder();
@@ -79,6 +81,21 @@ async fn serve(listener: TcpListener, settings: Settings) -> io::Result<()> {
     // Of upgraded connections axum-server knows nothing: the register does.
     let (served, ()) = tokio::join!(server.serve(service), stop);
     served
+}
+
+/// What becomes of a stream before axum gets it.
+#[derive(Clone)]
+struct Streams(Duration);
+
+impl<S> Accept<TcpStream, S> for Streams {
+    type Stream = Lingering<TcpStream>;
+    type Service = S;
+    type Future = Ready<io::Result<(Self::Stream, S)>>;
+
+    fn accept(&self, stream: TcpStream, service: S) -> Self::Future {
+        _ = stream.set_nodelay(true);
+        ready(Ok((Lingering::new(stream, self.0), service)))
+    }
 }
 
 // The HTTP phase: what a request meets before any switch, in this order.

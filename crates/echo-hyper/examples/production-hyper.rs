@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use std::{io, process};
 
 use endpoint::{
-    Cause, Fields, Place, Policy, Refusal, Session, Settings, Turn,
+    Cause, Fields, Lingering, Place, Policy, Refusal, Session, Settings, Turn,
 };
 use futures_util::{SinkExt, StreamExt};
 use http_body_util::Full;
@@ -26,7 +26,6 @@ use hyper::{HeaderMap, Method, Request, Response, StatusCode, Version};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
 use hyper_util::server::graceful::GracefulShutdown;
-use tokio::io::AsyncWriteExt;
 use tokio::net::TcpListener;
 use tokio::sync::Notify;
 use tokio::time::{sleep, timeout};
@@ -86,6 +85,7 @@ async fn serve(listener: TcpListener, settings: Settings) -> io::Result<()> {
             }
         };
         _ = stream.set_nodelay(true);
+        let stream = Lingering::new(stream, settings.close_deadline);
         let asked = Arc::new(Notify::new());
         let (policy, first) = (policy.clone(), Arc::clone(&asked));
         let service = service_fn(move |request: Request<Incoming>| {
@@ -294,11 +294,6 @@ async fn close(socket: &mut WebSocket, cause: Cause) {
         }
     }
     while let Some(Ok(_)) = socket.next().await {}
-    // TCP that is closed with octets unread is reset, and a reset may overtake
-    // the Close: what still comes is read and dropped.
-    let stream = socket.get_mut();
-    _ = stream.shutdown().await;
-    _ = tokio::io::copy(stream, &mut tokio::io::sink()).await;
 }
 
 fn cause(error: &Error) -> Cause {

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use std::{io, process};
 
 use endpoint::{
-    Cause, Fields, Place, Policy, Refusal, Session, Settings, Turn,
+    Cause, Fields, Lingering, Place, Policy, Refusal, Session, Settings, Turn,
 };
 use futures_util::{SinkExt, StreamExt};
 use hyper::body::Incoming;
@@ -88,6 +88,7 @@ async fn serve(listener: TcpListener, settings: Settings) -> io::Result<()> {
             }
         };
         _ = stream.set_nodelay(true);
+        let stream = Lingering::new(stream, settings.close_deadline);
         let app = Arc::clone(&app);
         let service = service_fn(move |request: hyper::Request<Incoming>| {
             let app = Arc::clone(&app);

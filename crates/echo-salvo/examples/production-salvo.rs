@@ -1,15 +1,16 @@
 //! The WebSocket echo at `/ws`, with salvo, as one would deploy it.
 
 use std::net::SocketAddr;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 use std::{io, process};
 
 use endpoint::{
-    Cause, Fields, Place, Policy, Refusal, Session, Settings, Turn,
+    Cause, Fields, Lingering, Place, Policy, Refusal, Session, Settings, Turn,
 };
 use futures_util::{SinkExt, StreamExt};
-use salvo::conn::tcp::TcpAcceptor;
-use salvo::fuse::FuseConfig;
+use salvo::conn::tcp::{TcpAcceptor, TcpCoupler};
+use salvo::conn::{Accepted, Acceptor, Holding, StraightStream};
+use salvo::fuse::{ArcFusePolicy, FuseConfig};
 use salvo::http::header::{CONNECTION, UPGRADE};
 use salvo::http::{HeaderMap, HeaderValue, StatusCode, Version};
 use salvo::websocket::{Message, WebSocket, WebSocketUpgrade};
@@ -19,7 +20,7 @@ use salvo::{
     affix_state, handler,
 };
 use socket2::SockRef;
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpStream};
 use tokio::time::timeout;
 use tracing::{Instrument, Span};
 use tungstenite::protocol::WebSocketConfig;
@@ -61,7 +62,10 @@ async fn serve(listener: TcpListener, settings: Settings) -> io::Result<()> {
     // salvo shows nobody the connections that it accepts; on Linux they have
     // the options of the socket that listens.
     SockRef::from(&listener).set_tcp_nodelay(true)?;
-    let acceptor = TcpAcceptor::try_from(listener)?;
+    let acceptor = Streams {
+        accepted: TcpAcceptor::try_from(listener)?,
+        deadline: settings.close_deadline,
+    };
     let fuse = FuseConfig::default()
         .with_http1_header_timeout(settings.handshake_deadline);
     let mut server = Server::new(acceptor).fuse_config(fuse);
@@ -89,6 +93,32 @@ async fn page() -> Text<&'static str> {
 #[handler]
 async fn healthz() -> &'static str {
     "ok"
+}
+
+/// What becomes of a stream before salvo gets it.
+struct Streams {
+    accepted: TcpAcceptor,
+    deadline: Duration,
+}
+
+impl Acceptor for Streams {
+    type Coupler = TcpCoupler<Self::Stream>;
+    type Stream = Lingering<StraightStream<TcpStream>>;
+
+    fn holdings(&self) -> &[Holding] {
+        self.accepted.holdings()
+    }
+
+    async fn accept(
+        &mut self,
+        fuse: Option<ArcFusePolicy>,
+    ) -> io::Result<Accepted<Self::Coupler, Self::Stream>> {
+        let accepted = self.accepted.accept(fuse).await?;
+        Ok(accepted.map_into(
+            |_| TcpCoupler::new(),
+            |stream| Lingering::new(stream, self.deadline),
+        ))
+    }
 }
 
 // The HTTP phase: what a request meets before any switch, in this order.

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use std::{io, process};
 
 use endpoint::{
-    Cause, Fields, Place, Policy, Refusal, Session, Settings, Turn,
+    Cause, Fields, Lingering, Place, Policy, Refusal, Session, Settings, Turn,
 };
 use futures_util::{SinkExt, StreamExt};
 use hyper::body::Incoming;
@@ -19,7 +19,6 @@ use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
 use hyper_util::server::graceful::GracefulShutdown;
 use hyper_util::service::TowerToHyperService;
-use tokio::io::AsyncWriteExt;
 use tokio::net::TcpListener;
 use tokio::sync::Notify;
 use tokio::time::{sleep, timeout};
@@ -104,6 +103,7 @@ async fn serve(listener: TcpListener, settings: Settings) -> io::Result<()> {
             }
         };
         _ = stream.set_nodelay(true);
+        let stream = Lingering::new(stream, settings.close_deadline);
         let asked = Arc::new(Notify::new());
         let first = Arc::clone(&asked);
         let filters = TowerToHyperService::new(warp::service(routes.clone()));
@@ -348,11 +348,6 @@ async fn close(socket: &mut WebSocket, cause: Cause) {
         }
     }
     while let Some(Ok(_)) = socket.next().await {}
-    // TCP that is closed with octets unread is reset, and a reset may overtake
-    // the Close: what still comes is read and dropped.
-    let stream = socket.get_mut();
-    _ = stream.shutdown().await;
-    _ = tokio::io::copy(stream, &mut tokio::io::sink()).await;
 }
 
 fn cause(error: &Error) -> Cause {

@@ -4,11 +4,13 @@
 //! [address](Limiter), its [origin](AllowList), its [credential](Credential),
 //! its [form](check_opening), and whether there is room in the [`Register`].
 //! After it a [`Session`] says what is due: a Ping, a flush, or the end and
-//! its status code. Nothing here opens, reads or writes a socket: that is what
-//! the six `production-*` examples show, each in its framework's words.
+//! its status code, and a [`Lingering`] stream lets the last Close arrive.
+//! Nothing here knows a framework, or opens a socket: that is what the six
+//! `production-*` examples show, each in its framework's words.
 
 mod access;
 mod limiter;
+mod lingering;
 mod log;
 mod opening;
 mod policy;
@@ -20,6 +22,7 @@ mod turn;
 
 pub use access::{AllowList, BadOrigin, BadToken, Credential};
 pub use limiter::{Limiter, client};
+pub use lingering::Lingering;
 pub use log::{log, span};
 pub use opening::{SUBPROTOCOL, Version, check_opening, subprotocol};
 pub use policy::Policy;

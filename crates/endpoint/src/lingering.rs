@@ -1,0 +1,201 @@
+//! A stream that is not torn down while the peer still sends.
+
+use std::io::{self, IoSlice};
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf};
+use tokio::runtime::Handle;
+use tokio::time::timeout;
+
+/// So much is read of a peer that goes on: about what two kernels keep of one
+/// connection.
+const MOST: usize = 4 << 20;
+
+/// A stream that, when it is dropped, sends its end, and is closed only when
+/// the peer's has come.
+///
+/// Whoever closes TCP with octets unread sends RST, and that may destroy what
+/// the peer has not read yet: the Close with its 1009, which is due exactly
+/// when a message is too big to be read. A WebSocket library does not read
+/// behind a violation, and most frameworks do not give the stream back; so it
+/// is wrapped before the framework gets it. It takes 4 MiB more at most, and
+/// only until the deadline.
+#[derive(Debug)]
+pub struct Lingering<T: AsyncRead + AsyncWrite + Unpin + Send + 'static> {
+    stream: Option<T>,
+    deadline: Duration,
+    /// Whether the peer's end has come.
+    is_over: bool,
+}
+
+impl<T: AsyncRead + AsyncWrite + Unpin + Send + 'static> Lingering<T> {
+    /// Wraps a stream; the deadline is how long it may linger.
+    #[must_use]
+    pub fn new(stream: T, deadline: Duration) -> Self {
+        Self {
+            stream: Some(stream),
+            deadline,
+            is_over: false,
+        }
+    }
+
+    fn stream(&mut self) -> Pin<&mut T> {
+        let stream = self.stream.as_mut();
+        Pin::new(stream.expect("it is there until the drop"))
+    }
+}
+
+impl<T: AsyncRead + AsyncWrite + Unpin + Send + 'static> Drop for Lingering<T> {
+    fn drop(&mut self) {
+        let (Some(stream), false) = (self.stream.take(), self.is_over) else {
+            return;
+        };
+        // A runtime that ends has no time for it.
+        if let Ok(runtime) = Handle::try_current() {
+            let deadline = self.deadline;
+            runtime.spawn(async move {
+                _ = timeout(deadline, read_to_the_end(stream)).await;
+            });
+        }
+    }
+}
+
+async fn read_to_the_end(
+    mut stream: impl AsyncRead + AsyncWrite + Unpin,
+) -> io::Result<()> {
+    stream.shutdown().await?;
+    let mut rest = [0; 4096];
+    let mut left = MOST;
+    loop {
+        let count = stream.read(&mut rest).await?;
+        left = left.saturating_sub(count);
+        if count == 0 || left == 0 {
+            return Ok(());
+        }
+    }
+}
+
+impl<T: AsyncRead + AsyncWrite + Unpin + Send + 'static> AsyncRead
+    for Lingering<T>
+{
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let before = buffer.remaining();
+        let read = ready!(self.stream().poll_read(context, buffer));
+        let nothing = before > 0 && buffer.remaining() == before;
+        self.is_over |= read.is_err() || nothing;
+        Poll::Ready(read)
+    }
+}
+
+impl<T: AsyncRead + AsyncWrite + Unpin + Send + 'static> AsyncWrite
+    for Lingering<T>
+{
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        octets: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        self.stream().poll_write(context, octets)
+    }
+
+    fn poll_flush(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<io::Result<()>> {
+        self.stream().poll_flush(context)
+    }
+
+    fn poll_shutdown(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<io::Result<()>> {
+        self.stream().poll_shutdown(context)
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        slices: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        self.stream().poll_write_vectored(context, slices)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.stream
+            .as_ref()
+            .is_some_and(AsyncWrite::is_write_vectored)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::duplex;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn what_comes_behind_the_drop_is_read() {
+        let (ours, mut theirs) = duplex(64);
+        let mut lingering = Lingering::new(ours, Duration::from_secs(60));
+        lingering
+            .write_all(b"goodbye")
+            .await
+            .expect("room");
+        drop(lingering);
+        // Sixteen times what fits: all of it is taken.
+        theirs
+            .write_all(&[0; 1024])
+            .await
+            .expect("somebody who reads");
+        theirs.shutdown().await.expect("an end");
+        let mut said = Vec::new();
+        theirs
+            .read_to_end(&mut said)
+            .await
+            .expect("an end");
+        assert_eq!(said, b"goodbye");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn nobody_is_waited_for_without_end() {
+        let (ours, mut theirs) = duplex(64);
+        drop(Lingering::new(ours, Duration::from_secs(5)));
+        // The end of our writing, and behind the deadline that of our reading.
+        let mut said = Vec::new();
+        theirs
+            .read_to_end(&mut said)
+            .await
+            .expect("an end");
+        tokio::time::advance(Duration::from_secs(6)).await;
+        tokio::task::yield_now().await;
+        let written = theirs.write_all(&[0; 1024]).await;
+        assert!(written.is_err(), "nobody reads");
+    }
+
+    #[tokio::test]
+    async fn a_flood_is_not_read_to_its_end() {
+        let (ours, mut theirs) = duplex(64 << 10);
+        drop(Lingering::new(ours, Duration::from_secs(60)));
+        let mut taken = 0;
+        while theirs.write_all(&[0; 4096]).await.is_ok() {
+            taken += 4096;
+        }
+        assert!((MOST..2 * MOST).contains(&taken), "{taken}");
+    }
+
+    #[tokio::test]
+    async fn behind_the_peers_end_there_is_nothing_to_wait_for() {
+        let (ours, mut theirs) = duplex(64);
+        let mut lingering = Lingering::new(ours, Duration::from_secs(60));
+        theirs.shutdown().await.expect("an end");
+        let count = lingering.read(&mut [0; 8]).await;
+        assert_eq!(count.expect("an end"), 0);
+        assert!(lingering.is_over);
+    }
+}
