@@ -329,7 +329,7 @@ fn every_production_variant_has_the_same_functions_in_the_same_order() {
         }
         for same in [
             "Settings::from_command_line();",
-            "endpoint::log(&settings);",
+            "endpoint::start(&settings);",
             r#"eprintln!("cannot listen on {}: {error}", settings.listen);"#,
             r#"println!("listening on ws://{address}/ws");"#,
             "// The HTTP phase: what a request meets before any switch, in this order.",

@@ -25,7 +25,7 @@ use tracing::{Instrument, Span};
 #[actix_web::main]
 async fn main() -> io::Result<()> {
     let settings = Settings::from_command_line();
-    endpoint::log(&settings);
+    endpoint::start(&settings);
     let bound = TcpListener::bind(&settings.listen);
     let listener = bound.unwrap_or_else(|error| {
         eprintln!("cannot listen on {}: {error}", settings.listen);

@@ -29,7 +29,7 @@ use tracing::{Instrument, Span};
 #[tokio::main]
 async fn main() -> io::Result<()> {
     let settings = Settings::from_command_line();
-    endpoint::log(&settings);
+    endpoint::start(&settings);
     let bound = TcpListener::bind(&settings.listen);
     let listener = bound.unwrap_or_else(|error| {
         eprintln!("cannot listen on {}: {error}", settings.listen);
@@ -59,6 +59,9 @@ async fn serve(listener: TcpListener, settings: Settings) -> io::Result<()> {
     let handle = Handle::new();
     let mut server = axum_server::from_tcp(listener)?
         .acceptor(Streams(settings.close_deadline))
+        .accept_error_handler(|_, error| {
+            tracing::warn!("cannot accept: {error}");
+        })
         .first_request_timeout(settings.handshake_deadline)
         .handle(handle.clone());
     let builder = server.http_builder();

@@ -40,7 +40,7 @@ type WebSocket = WebSocketStream<TokioIo<Upgraded>>;
 #[tokio::main]
 async fn main() -> io::Result<()> {
     let settings = Settings::from_command_line();
-    endpoint::log(&settings);
+    endpoint::start(&settings);
     let bound = TcpListener::bind(&settings.listen).await;
     let listener = bound.unwrap_or_else(|error| {
         eprintln!("cannot listen on {}: {error}", settings.listen);

@@ -11,25 +11,25 @@
 mod access;
 mod limiter;
 mod lingering;
-mod log;
 mod opening;
 mod policy;
 mod refusal;
 mod register;
 mod session;
 mod settings;
+mod start;
 mod turn;
 
 pub use access::{AllowList, BadOrigin, BadToken, Credential};
 pub use limiter::{Limiter, client};
 pub use lingering::Lingering;
-pub use log::{log, span};
 pub use opening::{SUBPROTOCOL, Version, check_opening, subprotocol};
 pub use policy::Policy;
 pub use refusal::Refusal;
 pub use register::{Place, Register};
 pub use session::{Cause, Due, Session};
 pub use settings::{AbsentOrigin, Settings};
+pub use start::{span, start};
 pub use turn::Turn;
 
 /// A page to try the endpoint from a browser.

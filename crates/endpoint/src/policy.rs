@@ -48,8 +48,12 @@ impl Policy {
         fields: impl Fields<'a>,
     ) -> Result<(), Refusal> {
         let behind_proxy = self.settings.behind_proxy;
-        self.limiter
-            .check(client(peer, behind_proxy, fields))
+        let client = client(peer, behind_proxy, fields);
+        if behind_proxy {
+            let span = tracing::Span::current();
+            span.record("client", tracing::field::display(client));
+        }
+        self.limiter.check(client)
     }
 
     /// Refuses an origin that is not in the allow-list.
