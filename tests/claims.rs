@@ -160,7 +160,7 @@ fn main() -> ExitCode {
     let servers = support::servers().expect("every server.toml can be read");
     let servers: Vec<Server> = servers
         .into_iter()
-        .filter(support::is_ours)
+        .filter(|it| support::is_in(support::OURS, it))
         .collect();
     // The servers side by side, the claims one after the other.
     let columns: Vec<Column> = thread::scope(|scope| {

@@ -23,13 +23,29 @@ use wsspec::runner::PATIENCE;
 use wsspec::target::{Server, TargetError, Variant};
 use wsspec::{Judged, cases, harness, known};
 
-/// The variants of our servers, each with the title of its tables.
-const VARIANTS: [(&str, &str); 2] = [
-    (
-        "echo",
-        "The listings, with what their frameworks do by default",
-    ),
-    ("production", "The production variants"),
+/// What stands in a table of its own: servers of a folder, in a variant.
+struct Group {
+    folder: &'static str,
+    variant: &'static str,
+    title: &'static str,
+}
+
+const GROUPS: [Group; 3] = [
+    Group {
+        folder: support::OURS,
+        variant: "echo",
+        title: "The listings, with what their frameworks do by default",
+    },
+    Group {
+        folder: support::OURS,
+        variant: "production",
+        title: "The production variants",
+    },
+    Group {
+        folder: support::GO,
+        variant: "echo",
+        title: "The document's servers, in Go",
+    },
 ];
 
 fn main() -> ExitCode {
@@ -66,7 +82,8 @@ fn main() -> ExitCode {
                 columns.push((label, server, judged));
             }
             Err(error) => {
-                all_ran &= !support::is_ours(server);
+                let mut groups = GROUPS.iter();
+                all_ran &= !groups.any(|it| support::is_in(it.folder, server));
                 trials.push(not_judged(label, &error));
             }
         }
@@ -110,11 +127,16 @@ fn not_judged(label: String, error: &TargetError) -> Trial {
 /// The generated parts of README and book: compared, or written with `BLESS`.
 fn pages(columns: &[(String, &Server, Vec<Judged>)]) -> Vec<Trial> {
     let (mut chapters, mut page) = (String::new(), String::new());
-    for (variant, title) in VARIANTS {
+    for Group {
+        folder,
+        variant,
+        title,
+    } in GROUPS
+    {
         let ours: Vec<_> = columns
             .iter()
             .filter(|(label, server, _)| {
-                support::is_ours(server)
+                support::is_in(folder, server)
                     && *label == format!("{}/{variant}", server.name)
             })
             .collect();

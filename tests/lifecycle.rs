@@ -67,7 +67,10 @@ fn main() -> ExitCode {
     let arguments = Arguments::from_args();
     let servers = support::servers().expect("every server.toml can be read");
     let mut trials = Vec::new();
-    for server in servers.into_iter().filter(support::is_ours) {
+    for server in servers
+        .into_iter()
+        .filter(|it| support::is_in(support::OURS, it))
+    {
         for variant in server.variant.keys() {
             let subject = Arc::new(Subject::new(server.clone(), variant));
             let own = match variant.as_str() {
@@ -665,7 +668,7 @@ fn keeps_idle_connections_small(subject: &Subject) -> Result<(), Failed> {
     let limit = rustix::process::getrlimit(rustix::process::Resource::Nofile);
     let limit = limit.current.unwrap_or(1 << 20);
     let count = usize::try_from(limit.saturating_sub(200))?.min(10_000);
-    for (buffer, most) in [("4 KiB", 8.0), ("8 KiB", 20.0)] {
+    for (buffer, most) in [("4 KiB", 9.0), ("8 KiB", 20.0)] {
         let buffer = format!("--read-buffer={buffer}");
         let room = format!("--max-connections={}", count + 1);
         let running = subject.start_with(&[&buffer, &room])?;

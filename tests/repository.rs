@@ -402,7 +402,7 @@ fn every_echo_folder_has_a_server_toml_that_can_be_trusted() {
                 );
             }
         }
-        if !support::is_ours(server) {
+        if !support::is_in(support::OURS, server) {
             continue;
         }
         assert!(server.variant.contains_key("echo"), "{name}: no echo");

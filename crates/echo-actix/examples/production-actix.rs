@@ -73,7 +73,7 @@ async fn serve(listener: TcpListener, settings: Settings) -> io::Result<()> {
         .keep_alive(KeepAlive::Disabled)
         .client_disconnect_timeout(settings.close_deadline.min(second))
         .shutdown_signal(register.leaving())
-        .shutdown_timeout(settings.shutdown_deadline.as_secs())
+        .shutdown_timeout(settings.shutdown_deadline.as_secs().max(1))
         .listen(listener)?;
     println!("listening on ws://{address}/ws");
     tokio::spawn(register.clone().leave_on_signal());
@@ -169,7 +169,7 @@ async fn handshake(
     let settings = place.settings();
     // actix-http refuses a frame over the limit later than it could.
     let messages = messages
-        .max_frame_size(settings.max_frame)
+        .max_frame_size(settings.max_frame())
         .aggregate_continuations()
         .max_continuation_size(settings.max_message);
     // The task of the connection is not the request's: the span goes along.

@@ -51,7 +51,11 @@ async fn serve(listener: TcpListener, settings: Settings) -> io::Result<()> {
         .route_layer(from_fn_with_state(policy.clone(), check_rate))
         .route("/", get(Html(endpoint::PAGE)))
         .route("/healthz", get("ok"))
-        .layer(TraceLayer::new_for_http().make_span_with(span))
+        .layer(
+            TraceLayer::new_for_http()
+                .make_span_with(span)
+                .on_failure(()),
+        )
         .with_state(policy.clone());
 
     // `axum::serve` has no deadline for a request's head; axum-server shows
@@ -172,7 +176,7 @@ async fn handshake(
     let upgrade = upgrade
         .protocols([endpoint::SUBPROTOCOL])
         .read_buffer_size(settings.read_buffer)
-        .max_frame_size(settings.max_frame)
+        .max_frame_size(settings.max_frame())
         .max_message_size(settings.max_message);
     // The task of the connection is not the request's: the span goes along.
     let span = Span::current();

@@ -182,7 +182,7 @@ fn handshake(
     let settings = place.settings();
     let config = WebSocketConfig::default()
         .read_buffer_size(settings.read_buffer)
-        .max_frame_size(Some(settings.max_frame))
+        .max_frame_size(Some(settings.max_frame()))
         .max_message_size(Some(settings.max_message));
     let upgrade = upgrade
         .protocols([endpoint::SUBPROTOCOL])

@@ -192,7 +192,7 @@ async fn handshake(
     let settings = place.settings();
     let config = WebSocketConfig::default()
         .read_buffer_size(settings.read_buffer)
-        .max_frame_size(Some(settings.max_frame))
+        .max_frame_size(Some(settings.max_frame()))
         .max_message_size(Some(settings.max_message));
     let upgrade = WebSocketUpgrade::with_config(config)
         .protocols(&[endpoint::SUBPROTOCOL]);

@@ -221,7 +221,7 @@ fn handshake(
     let settings = place.settings();
     let config = WebSocketConfig::default()
         .read_buffer_size(settings.read_buffer)
-        .max_frame_size(Some(settings.max_frame))
+        .max_frame_size(Some(settings.max_frame()))
         .max_message_size(Some(settings.max_message));
     let mut response = Response::builder();
     // Over HTTP/2 the answer is a plain 200, and no key is to be proved.

@@ -68,9 +68,10 @@ pub struct Settings {
     pub max_message: usize,
 
     /// The largest frame; over it the connection is closed with 1009
-    #[arg(long, env = "MAX_FRAME", default_value = "64 KiB")]
+    /// [default: as --max-message]
+    #[arg(long, env = "MAX_FRAME")]
     #[arg(value_name = "SIZE", value_parser = size)]
-    pub max_frame: usize,
+    pub max_frame: Option<usize>,
 
     /// What is read at a time; an idle connection keeps that much memory
     #[arg(long, env = "READ_BUFFER", default_value = "8 KiB")]
@@ -142,9 +143,15 @@ impl Settings {
         AllowList::new(&self.allow_origin, self.absent_origin)
     }
 
+    /// The largest frame, in octets.
+    #[must_use]
+    pub fn max_frame(&self) -> usize {
+        self.max_frame.unwrap_or(self.max_message)
+    }
+
     /// What no single value shows.
     fn consistent(&self) -> Result<(), &'static str> {
-        if self.max_frame > self.max_message {
+        if self.max_frame() > self.max_message {
             return Err("--max-frame is larger than --max-message");
         }
         Ok(())
@@ -262,6 +269,8 @@ mod tests {
         assert!(refused(&["--token", "short"]).contains("16 to 256"));
         assert!(refused(&[]).contains("--token"));
         let settings = Settings::of(&["--max-message", "4 KiB"]);
+        assert_eq!(settings.max_frame(), 4096);
+        let settings = Settings::of(&["--max-frame", "65 KiB"]);
         assert!(settings.consistent().is_err());
     }
 
