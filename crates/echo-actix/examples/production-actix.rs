@@ -75,8 +75,8 @@ async fn serve(listener: TcpListener, settings: Settings) -> io::Result<()> {
         .shutdown_signal(register.leaving())
         .shutdown_timeout(settings.shutdown_deadline.as_secs().max(1))
         .listen(listener)?;
-    println!("listening on ws://{address}/ws");
     tokio::spawn(register.clone().leave_on_signal());
+    println!("listening on ws://{address}/ws");
     // It waits for upgraded connections, too, and tells them nothing: the
     // register does.
     let served = server.run().await;

@@ -3,7 +3,8 @@
 use std::error::Error as _;
 use std::future::{Ready, ready};
 use std::net::{SocketAddr, TcpListener};
-use std::time::{Duration, Instant};
+use std::sync::Arc;
+use std::time::Instant;
 use std::{io, process};
 
 use axum::extract::ws::{CloseFrame, Message, WebSocket, WebSocketUpgrade};
@@ -54,6 +55,9 @@ async fn serve(listener: TcpListener, settings: Settings) -> io::Result<()> {
         .layer(
             TraceLayer::new_for_http()
                 .make_span_with(span)
+                .on_response(|response: &Response, _, span: &Span| {
+                    span.record("status", response.status().as_u16());
+                })
                 .on_failure(()),
         )
         .with_state(policy.clone());
@@ -62,7 +66,7 @@ async fn serve(listener: TcpListener, settings: Settings) -> io::Result<()> {
     // hyper's builder, which has one.
     let handle = Handle::new();
     let mut server = axum_server::from_tcp(listener)?
-        .acceptor(Streams(settings.close_deadline))
+        .acceptor(Streams(Arc::clone(settings)))
         .accept_error_handler(|_, error| {
             tracing::warn!("cannot accept: {error}");
         })
@@ -75,10 +79,12 @@ async fn serve(listener: TcpListener, settings: Settings) -> io::Result<()> {
         .max_buf_size(settings.max_head);
     builder
         .http2()
+        .keep_alive_interval(settings.ping_interval)
+        .max_concurrent_streams(100)
         .enable_connect_protocol()
         .max_header_list_size(u32::try_from(settings.max_head).unwrap_or(0));
-    println!("listening on ws://{address}/ws");
     tokio::spawn(register.clone().leave_on_signal());
+    println!("listening on ws://{address}/ws");
     let stop = async {
         register.leaving().await;
         handle.graceful_shutdown(Some(settings.shutdown_deadline));
@@ -92,7 +98,7 @@ async fn serve(listener: TcpListener, settings: Settings) -> io::Result<()> {
 
 /// What becomes of a stream before axum gets it.
 #[derive(Clone)]
-struct Streams(Duration);
+struct Streams(Arc<Settings>);
 
 impl<S> Accept<TcpStream, S> for Streams {
     type Stream = Lingering<TcpStream>;
@@ -101,7 +107,7 @@ impl<S> Accept<TcpStream, S> for Streams {
 
     fn accept(&self, stream: TcpStream, service: S) -> Self::Future {
         _ = stream.set_nodelay(true);
-        ready(Ok((Lingering::new(stream, self.0), service)))
+        ready(Ok((Lingering::new(stream, &self.0), service)))
     }
 }
 
@@ -180,7 +186,6 @@ async fn handshake(
         .max_message_size(settings.max_message);
     // The task of the connection is not the request's: the span goes along.
     let span = Span::current();
-    span.record("status", 101);
     Ok(upgrade.on_upgrade(|socket| connection(socket, place).instrument(span)))
 }
 

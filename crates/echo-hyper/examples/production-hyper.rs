@@ -65,11 +65,14 @@ async fn serve(listener: TcpListener, settings: Settings) -> io::Result<()> {
         .max_buf_size(settings.max_head);
     builder
         .http2()
+        .timer(TokioTimer::new())
+        .keep_alive_interval(settings.ping_interval)
+        .max_concurrent_streams(100)
         .enable_connect_protocol()
         .max_header_list_size(u32::try_from(settings.max_head).unwrap_or(0));
     let graceful = GracefulShutdown::new();
-    println!("listening on ws://{address}/ws");
     tokio::spawn(register.clone().leave_on_signal());
+    println!("listening on ws://{address}/ws");
     loop {
         let accepted = tokio::select! {
             accepted = listener.accept() => accepted,
@@ -85,7 +88,7 @@ async fn serve(listener: TcpListener, settings: Settings) -> io::Result<()> {
             }
         };
         _ = stream.set_nodelay(true);
-        let stream = Lingering::new(stream, settings.close_deadline);
+        let stream = Lingering::new(stream, settings);
         let asked = Arc::new(Notify::new());
         let (policy, first) = (policy.clone(), Arc::clone(&asked));
         let service = service_fn(move |request: Request<Incoming>| {
@@ -182,12 +185,14 @@ fn handshake(policy: &Policy, request: Request<Incoming>) -> Answer {
         .max_frame_size(Some(settings.max_frame()))
         .max_message_size(Some(settings.max_message));
     let mut response = Response::builder();
+    let mut status = StatusCode::OK;
     // Over HTTP/2 the answer is a plain 200, and no key is to be proved.
     if request.version() == Version::HTTP_11 {
         let key = request.headers().get(SEC_WEBSOCKET_KEY);
         let key = key.map(HeaderValue::as_bytes).unwrap_or_default();
+        status = StatusCode::SWITCHING_PROTOCOLS;
         response = response
-            .status(StatusCode::SWITCHING_PROTOCOLS)
+            .status(status)
             .header(CONNECTION, "upgrade")
             .header(UPGRADE, "websocket")
             .header(SEC_WEBSOCKET_ACCEPT, derive_accept_key(key));
@@ -207,7 +212,7 @@ fn handshake(policy: &Policy, request: Request<Incoming>) -> Answer {
     };
     // The task of the connection is not the request's: the span goes along.
     let span = Span::current();
-    span.record("status", 101);
+    span.record("status", status.as_u16());
     tokio::spawn(upgraded.instrument(span));
     Ok(response)
 }

@@ -70,8 +70,8 @@ async fn serve(listener: TcpListener, settings: Settings) -> io::Result<()> {
         .timer(TokioTimer::new())
         .header_read_timeout(settings.handshake_deadline)
         .max_buf_size(settings.max_head);
-    println!("listening on ws://{address}/ws");
     tokio::spawn(register.clone().leave_on_signal());
+    println!("listening on ws://{address}/ws");
     let connections = TaskTracker::new();
     loop {
         let accepted = tokio::select! {
@@ -88,7 +88,7 @@ async fn serve(listener: TcpListener, settings: Settings) -> io::Result<()> {
             }
         };
         _ = stream.set_nodelay(true);
-        let stream = Lingering::new(stream, settings.close_deadline);
+        let stream = Lingering::new(stream, settings);
         let app = Arc::clone(&app);
         let service = service_fn(move |request: hyper::Request<Incoming>| {
             let app = Arc::clone(&app);

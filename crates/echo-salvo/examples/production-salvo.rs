@@ -1,6 +1,7 @@
 //! The WebSocket echo at `/ws`, with salvo, as one would deploy it.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 use std::{io, process};
 
@@ -21,7 +22,7 @@ use salvo::{
 };
 use socket2::SockRef;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 use tracing::{Instrument, Span};
 use tungstenite::protocol::WebSocketConfig;
 
@@ -64,7 +65,7 @@ async fn serve(listener: TcpListener, settings: Settings) -> io::Result<()> {
     SockRef::from(&listener).set_tcp_nodelay(true)?;
     let acceptor = Streams {
         accepted: TcpAcceptor::try_from(listener)?,
-        deadline: settings.close_deadline,
+        settings: Arc::clone(settings),
     };
     let fuse = FuseConfig::default()
         .with_http1_header_timeout(settings.handshake_deadline);
@@ -72,8 +73,8 @@ async fn serve(listener: TcpListener, settings: Settings) -> io::Result<()> {
     // HTTP/1 is enough: salvo's upgrade takes no CONNECT, and so no WebSocket
     // over HTTP/2 (RFC 8441).
     server.http1_mut().max_buf_size(settings.max_head);
-    println!("listening on ws://{address}/ws");
     tokio::spawn(register.clone().leave_on_signal());
+    println!("listening on ws://{address}/ws");
     let handle = server.handle();
     let stop = async {
         register.leaving().await;
@@ -98,7 +99,7 @@ async fn healthz() -> &'static str {
 /// What becomes of a stream before salvo gets it.
 struct Streams {
     accepted: TcpAcceptor,
-    deadline: Duration,
+    settings: Arc<Settings>,
 }
 
 impl Acceptor for Streams {
@@ -113,10 +114,17 @@ impl Acceptor for Streams {
         &mut self,
         fuse: Option<ArcFusePolicy>,
     ) -> io::Result<Accepted<Self::Coupler, Self::Stream>> {
-        let accepted = self.accepted.accept(fuse).await?;
+        let accepted = match self.accepted.accept(fuse).await {
+            Ok(accepted) => accepted,
+            Err(error) => {
+                // salvo logs it, and would try again a hundred times a second.
+                sleep(Duration::from_secs(1)).await;
+                return Err(error);
+            }
+        };
         Ok(accepted.map_into(
             |_| TcpCoupler::new(),
-            |stream| Lingering::new(stream, self.deadline),
+            |stream| Lingering::new(stream, &self.settings),
         ))
     }
 }

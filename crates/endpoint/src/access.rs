@@ -44,10 +44,20 @@ impl AllowList {
     pub fn or_own(mut self, listening: SocketAddr) -> Self {
         if self.origins.is_empty() {
             let port = listening.port();
-            self.origins = vec![
-                format!("http://{listening}"),
-                format!("http://localhost:{port}"),
-            ];
+            let own = match listening.ip() {
+                ip if ip.is_unspecified() => vec![
+                    format!("http://127.0.0.1:{port}"),
+                    format!("http://[::1]:{port}"),
+                ],
+                _ => vec![format!("http://{listening}")],
+            };
+            let local = format!("http://localhost:{port}");
+            // Without the port where it is the usual one, as browsers do.
+            let origins = own.iter().chain([&local]);
+            self.origins = origins
+                .filter_map(|it| Url::parse(it).ok())
+                .map(|it| it.origin().ascii_serialization())
+                .collect();
         }
         self
     }
@@ -218,6 +228,11 @@ mod tests {
         assert_eq!(check(&[("origin", "http://localhost:8080")]), Ok(()));
         let other = check(&[("origin", "http://localhost:8081")]);
         assert_eq!(other, Err(Refusal::Origin));
+        let address = "0.0.0.0:80".parse().expect("an address");
+        let list = AllowList::new(&[], AbsentOrigin::Allow).or_own(address);
+        let check = |lines| list.check(fields(lines));
+        assert_eq!(check(&[("origin", "http://127.0.0.1")]), Ok(()));
+        assert_eq!(check(&[("origin", "http://localhost")]), Ok(()));
     }
 
     #[test]

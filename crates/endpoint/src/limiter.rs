@@ -13,7 +13,7 @@ use crate::{Fields, Refusal};
 /// forgotten, so that memory does not grow with every new one.
 const FORGET_EVERY: u32 = 4096;
 
-/// Lets an address ask so often within a minute, all at once if it likes.
+/// Lets an address ask so often at once, and as often again every minute.
 #[derive(Debug)]
 pub struct Limiter {
     asked: DefaultKeyedRateLimiter<IpAddr>,
@@ -75,9 +75,14 @@ pub fn client<'a>(
     let named = fields.elements("x-forwarded-for").last();
     let named = named.filter(|_| behind_proxy);
     let named = named.and_then(|it| std::str::from_utf8(it).ok());
-    named
-        .and_then(|it| it.parse().ok())
-        .unwrap_or(peer.ip())
+    named.and_then(address).unwrap_or(peer.ip())
+}
+
+/// An address as proxies write it: alone, in brackets, or with a port.
+fn address(text: &str) -> Option<IpAddr> {
+    let with_port = || text.parse().ok().map(|it: SocketAddr| it.ip());
+    let bare = text.trim_start_matches('[').trim_end_matches(']');
+    bare.parse().ok().or_else(with_port)
 }
 
 #[cfg(test)]
@@ -126,6 +131,14 @@ mod tests {
         };
         assert_eq!(client(peer, false, line), address("127.0.0.1"));
         assert_eq!(client(peer, true, line), address("192.0.2.7"));
+        for (text, expected) in [
+            (&b"192.0.2.8:5555"[..], "192.0.2.8"),
+            (b"[2001:db8::1]:443", "2001:db8::1"),
+            (b"[2001:db8::1]", "2001:db8::1"),
+        ] {
+            let line = |_| std::iter::once(text);
+            assert_eq!(client(peer, true, line), address(expected));
+        }
         let nonsense = |_| std::iter::once(&b"unknown"[..]);
         assert_eq!(client(peer, true, nonsense), address("127.0.0.1"));
     }

@@ -7,7 +7,9 @@ use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf};
 use tokio::runtime::Handle;
-use tokio::time::timeout;
+use tokio::time::{Sleep, sleep, timeout};
+
+use crate::Settings;
 
 /// So much is read of a peer that goes on: about what two kernels keep of one
 /// connection.
@@ -21,22 +23,34 @@ const MOST: usize = 4 << 20;
 /// when a message is too big to be read. A WebSocket library does not read
 /// behind a violation, and most frameworks do not give the stream back; so it
 /// is wrapped before the framework gets it. It takes 4 MiB more at most, and
-/// only until the deadline.
+/// only until the deadline for that.
+///
+/// A peer that takes nothing of what is written, for longer than it may, is
+/// given up, be it before the switch or behind it: a framework waits without
+/// end for whoever asks and does not read.
 #[derive(Debug)]
 pub struct Lingering<T: AsyncRead + AsyncWrite + Unpin + Send + 'static> {
     stream: Option<T>,
-    deadline: Duration,
-    /// Whether the peer's end has come.
+    linger: Duration,
+    write: Duration,
+    /// Runs while the peer takes nothing.
+    stalled: Option<Pin<Box<Sleep>>>,
+    /// Whether the peer's end has come, or does not matter.
     is_over: bool,
 }
 
+/// So much longer than a session the stream waits, which does not know why.
+const LONGER: Duration = Duration::from_secs(1);
+
 impl<T: AsyncRead + AsyncWrite + Unpin + Send + 'static> Lingering<T> {
-    /// Wraps a stream; the deadline is how long it may linger.
+    /// Wraps a stream, with the settings' deadlines.
     #[must_use]
-    pub fn new(stream: T, deadline: Duration) -> Self {
+    pub fn new(stream: T, settings: &Settings) -> Self {
         Self {
             stream: Some(stream),
-            deadline,
+            linger: settings.close_deadline,
+            write: settings.send_deadline + LONGER,
+            stalled: None,
             is_over: false,
         }
     }
@@ -44,6 +58,25 @@ impl<T: AsyncRead + AsyncWrite + Unpin + Send + 'static> Lingering<T> {
     fn stream(&mut self) -> Pin<&mut T> {
         let stream = self.stream.as_mut();
         Pin::new(stream.expect("it is there until the drop"))
+    }
+
+    /// What came of writing, or that nothing did for too long.
+    fn timed<R>(
+        &mut self,
+        context: &mut Context<'_>,
+        written: Poll<io::Result<R>>,
+    ) -> Poll<io::Result<R>> {
+        if written.is_ready() {
+            self.stalled = None;
+            return written;
+        }
+        let write = self.write;
+        let stalled = self
+            .stalled
+            .get_or_insert_with(|| Box::pin(sleep(write)));
+        ready!(stalled.as_mut().poll(context));
+        self.is_over = true;
+        Poll::Ready(Err(io::ErrorKind::TimedOut.into()))
     }
 }
 
@@ -54,7 +87,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin + Send + 'static> Drop for Lingering<T> {
         };
         // A runtime that ends has no time for it.
         if let Ok(runtime) = Handle::try_current() {
-            let deadline = self.deadline;
+            let deadline = self.linger;
             runtime.spawn(async move {
                 _ = timeout(deadline, read_to_the_end(stream)).await;
             });
@@ -101,14 +134,16 @@ impl<T: AsyncRead + AsyncWrite + Unpin + Send + 'static> AsyncWrite
         context: &mut Context<'_>,
         octets: &[u8],
     ) -> Poll<io::Result<usize>> {
-        self.stream().poll_write(context, octets)
+        let written = self.stream().poll_write(context, octets);
+        self.timed(context, written)
     }
 
     fn poll_flush(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
     ) -> Poll<io::Result<()>> {
-        self.stream().poll_flush(context)
+        let flushed = self.stream().poll_flush(context);
+        self.timed(context, flushed)
     }
 
     fn poll_shutdown(
@@ -123,7 +158,8 @@ impl<T: AsyncRead + AsyncWrite + Unpin + Send + 'static> AsyncWrite
         context: &mut Context<'_>,
         slices: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        self.stream().poll_write_vectored(context, slices)
+        let written = self.stream().poll_write_vectored(context, slices);
+        self.timed(context, written)
     }
 
     fn is_write_vectored(&self) -> bool {
@@ -139,10 +175,14 @@ mod tests {
 
     use super::*;
 
+    fn settings() -> Settings {
+        Settings::of(&["--close-deadline=5s", "--send-deadline=9s"])
+    }
+
     #[tokio::test]
     async fn what_comes_behind_the_drop_is_read() {
         let (ours, mut theirs) = duplex(64);
-        let mut lingering = Lingering::new(ours, Duration::from_secs(60));
+        let mut lingering = Lingering::new(ours, &settings());
         lingering
             .write_all(b"goodbye")
             .await
@@ -165,7 +205,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn nobody_is_waited_for_without_end() {
         let (ours, mut theirs) = duplex(64);
-        drop(Lingering::new(ours, Duration::from_secs(5)));
+        drop(Lingering::new(ours, &settings()));
         // The end of our writing, and behind the deadline that of our reading.
         let mut said = Vec::new();
         theirs
@@ -181,7 +221,7 @@ mod tests {
     #[tokio::test]
     async fn a_flood_is_not_read_to_its_end() {
         let (ours, mut theirs) = duplex(64 << 10);
-        drop(Lingering::new(ours, Duration::from_secs(60)));
+        drop(Lingering::new(ours, &settings()));
         let mut taken = 0;
         while theirs.write_all(&[0; 4096]).await.is_ok() {
             taken += 4096;
@@ -192,10 +232,22 @@ mod tests {
     #[tokio::test]
     async fn behind_the_peers_end_there_is_nothing_to_wait_for() {
         let (ours, mut theirs) = duplex(64);
-        let mut lingering = Lingering::new(ours, Duration::from_secs(60));
+        let mut lingering = Lingering::new(ours, &settings());
         theirs.shutdown().await.expect("an end");
         let count = lingering.read(&mut [0; 8]).await;
         assert_eq!(count.expect("an end"), 0);
         assert!(lingering.is_over);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_peer_that_takes_nothing_is_given_up() {
+        let (ours, theirs) = duplex(64);
+        let mut lingering = Lingering::new(ours, &settings());
+        let begun = tokio::time::Instant::now();
+        let written = lingering.write_all(&[0; 1024]).await;
+        let kind = written.expect_err("nobody reads").kind();
+        assert_eq!(kind, io::ErrorKind::TimedOut);
+        assert_eq!(begun.elapsed(), Duration::from_secs(10));
+        drop(theirs);
     }
 }

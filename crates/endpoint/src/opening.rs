@@ -39,7 +39,7 @@ pub fn check_opening<'a>(
         Version::Old => return Err(Refusal::Malformed(HTTP)),
         Version::Http2 { is_websocket } => match method {
             "CONNECT" if is_websocket => {}
-            "GET" | "CONNECT" => return Err(Refusal::NoUpgrade),
+            "GET" | "CONNECT" => return Err(Refusal::NoConnect),
             _ => return Err(Refusal::Method),
         },
         Version::Http11 => {
@@ -61,7 +61,10 @@ pub fn check_opening<'a>(
         }
     }
     if only(&fields, "sec-websocket-version") != Some(b"13") {
-        return Err(Refusal::Version);
+        return Err(match version {
+            Version::Http2 { .. } => Refusal::VersionOverHttp2,
+            _ => Refusal::Version,
+        });
     }
     if version == Version::Http11 {
         let key = only(&fields, "sec-websocket-key");
@@ -297,8 +300,8 @@ mod tests {
             is_websocket: false,
         };
         assert_eq!(check("CONNECT", websocket), Ok(()));
-        assert_eq!(check("CONNECT", other), Err(426));
-        assert_eq!(check("GET", other), Err(426));
+        assert_eq!(check("CONNECT", other), Err(400));
+        assert_eq!(check("GET", other), Err(400));
         assert_eq!(check("POST", websocket), Err(405));
     }
 

@@ -28,9 +28,19 @@ pub enum Refusal {
     /// The version is not the one that is spoken (RFC 6455 §4.2.2).
     #[error("only version 13 of the WebSocket protocol is spoken here")]
     Version,
+    /// The same over HTTP/2, which knows no 426.
+    #[error("only version 13 of the WebSocket protocol is spoken here")]
+    VersionOverHttp2,
     /// The request does not ask for WebSocket at all (RFC 9110 §15.5.22).
     #[error("this is a WebSocket endpoint: ask for an upgrade to websocket")]
     NoUpgrade,
+    /// The same over HTTP/2, where a WebSocket is asked for in another way (RFC
+    /// 8441 §4).
+    #[error(
+        "this is a WebSocket endpoint: over HTTP/2 send CONNECT with \
+         :protocol websocket"
+    )]
+    NoConnect,
     /// Something in it is not as RFC 6455 §4.2.1 or HTTP asks.
     #[error("{0}")]
     Malformed(&'static str),
@@ -47,7 +57,9 @@ impl Refusal {
     #[must_use]
     pub fn status(&self) -> u16 {
         match self {
-            Self::Malformed(_) => 400,
+            Self::Malformed(_) | Self::VersionOverHttp2 | Self::NoConnect => {
+                400
+            }
             Self::Credential => 401,
             Self::Origin => 403,
             Self::Method => 405,
@@ -81,9 +93,10 @@ impl Refusal {
                 // Whoever comes back may find another server behind the name.
                 add("connection", "close");
             }
+            Self::VersionOverHttp2 => add("sec-websocket-version", "13"),
             // What follows such a request may not be a request.
             Self::Malformed(_) => add("connection", "close"),
-            Self::Origin => {}
+            Self::Origin | Self::NoConnect => {}
         }
         fields
     }

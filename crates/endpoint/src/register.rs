@@ -95,18 +95,21 @@ impl Register {
     /// on the second: whoever asks twice does not want to wait. It also ends
     /// it where the shutdown takes longer than its deadline allows, whoever
     /// is waited for.
-    pub async fn leave_on_signal(self) {
-        signal().await;
-        tracing::info!("shutting down");
-        self.leave();
-        let deadline = self.settings.shutdown_deadline + GRACE;
-        if tokio::time::timeout(deadline, signal())
-            .await
-            .is_ok()
-        {
-            tracing::warn!("asked twice: ending at once");
+    ///
+    /// From the call on no signal is lost, be the future polled or not.
+    pub fn leave_on_signal(self) -> impl Future<Output = ()> + Send + use<> {
+        let mut signals = Signals::new();
+        async move {
+            signals.next().await;
+            tracing::info!("shutting down");
+            self.leave();
+            let deadline = self.settings.shutdown_deadline + GRACE;
+            let again = tokio::time::timeout(deadline, signals.next()).await;
+            if again.is_ok() {
+                tracing::warn!("asked twice: ending at once");
+            }
+            std::process::exit(1);
         }
-        std::process::exit(1);
     }
 }
 
@@ -131,27 +134,52 @@ impl Place {
     }
 }
 
-/// Waits for a SIGTERM or Ctrl-C.
+/// SIGTERM and Ctrl-C.
 #[cfg(unix)]
-async fn signal() {
-    use tokio::signal::unix::{SignalKind, signal};
-    let terminate = signal(SignalKind::terminate());
-    let interrupt = signal(SignalKind::interrupt());
-    let (Ok(mut terminate), Ok(mut interrupt)) = (terminate, interrupt) else {
-        tracing::error!("signals can't be waited for; they end the process");
-        return std::future::pending().await;
-    };
-    tokio::select! {
-        _ = terminate.recv() => {}
-        _ = interrupt.recv() => {}
+struct Signals([Option<tokio::signal::unix::Signal>; 2]);
+
+#[cfg(unix)]
+impl Signals {
+    fn new() -> Self {
+        use tokio::signal::unix::{SignalKind, signal};
+        let kinds = [SignalKind::terminate(), SignalKind::interrupt()];
+        Self(kinds.map(|kind| {
+            let failed = |error| {
+                tracing::error!("a signal ends the process at once: {error}");
+            };
+            signal(kind).map_err(failed).ok()
+        }))
+    }
+
+    async fn next(&mut self) {
+        async fn one(signal: &mut Option<tokio::signal::unix::Signal>) {
+            match signal {
+                Some(signal) => _ = signal.recv().await,
+                None => std::future::pending().await,
+            }
+        }
+        let [terminate, interrupt] = &mut self.0;
+        tokio::select! {
+            () = one(terminate) => {}
+            () = one(interrupt) => {}
+        }
     }
 }
 
-/// Waits for Ctrl-C.
+/// Ctrl-C.
 #[cfg(not(unix))]
-async fn signal() {
-    if tokio::signal::ctrl_c().await.is_err() {
-        std::future::pending().await
+struct Signals;
+
+#[cfg(not(unix))]
+impl Signals {
+    fn new() -> Self {
+        Self
+    }
+
+    async fn next(&mut self) {
+        if tokio::signal::ctrl_c().await.is_err() {
+            std::future::pending().await
+        }
     }
 }
 

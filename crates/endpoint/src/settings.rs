@@ -5,9 +5,9 @@ use std::num::NonZeroU32;
 use std::time::Duration;
 
 use bytesize::ByteSize;
-use clap::builder::TypedValueParser;
+use clap::builder::{BoolishValueParser, TypedValueParser};
 use clap::error::ErrorKind::ValueValidation;
-use clap::{Arg, Command, CommandFactory, Parser, ValueEnum};
+use clap::{Arg, Command, CommandFactory, FromArgMatches, Parser, ValueEnum};
 
 use crate::access::{AllowList, BadToken, Credential};
 
@@ -39,7 +39,7 @@ pub struct Settings {
     pub absent_origin: AbsentOrigin,
 
     /// The client is whom X-Forwarded-For names last, not the peer
-    #[arg(long, env = "BEHIND_PROXY")]
+    #[arg(long, env = "BEHIND_PROXY", value_parser = BoolishValueParser::new())]
     pub behind_proxy: bool,
 
     /// Opening handshakes per address and minute
@@ -47,17 +47,18 @@ pub struct Settings {
     #[arg(value_name = "COUNT")]
     pub max_handshakes: NonZeroU32,
 
-    /// Open connections at a time
+    /// Open WebSocket connections at a time
     #[arg(long, env = "MAX_CONNECTIONS", default_value = "10000")]
     #[arg(value_name = "COUNT", value_parser = connections)]
     pub max_connections: usize,
 
     /// How long a client may take for a request's head
     #[arg(long, env = "HANDSHAKE_DEADLINE", default_value = "10s")]
-    #[arg(value_name = "TIME", value_parser = span)]
+    #[arg(value_name = "TIME", value_parser = deadline)]
     pub handshake_deadline: Duration,
 
-    /// The largest head of a request; 8 KiB is the least that works
+    /// The largest head of a request, at least 8 KiB. Not in actix, which has a
+    /// constant
     #[arg(long, env = "MAX_HEAD", default_value = "16 KiB")]
     #[arg(value_name = "SIZE", value_parser = head)]
     pub max_head: usize,
@@ -73,14 +74,16 @@ pub struct Settings {
     #[arg(value_name = "SIZE", value_parser = size)]
     pub max_frame: Option<usize>,
 
-    /// What is read at a time; an idle connection keeps that much memory
+    /// What is read at a time; a connection that was only ever idle keeps that
+    /// much memory. Not in actix, which has a constant
     #[arg(long, env = "READ_BUFFER", default_value = "8 KiB")]
     #[arg(value_name = "SIZE", value_parser = buffer)]
     pub read_buffer: usize,
 
-    /// How often to send a Ping; who misses two Pongs is closed with 1008
+    /// How often to send a Ping; who misses two Pongs, or takes three intervals
+    /// for one frame, is closed with 1008
     #[arg(long, env = "PING_INTERVAL", default_value = "20s")]
-    #[arg(value_name = "TIME", value_parser = span)]
+    #[arg(value_name = "TIME", value_parser = deadline)]
     pub ping_interval: Duration,
 
     /// How long no message may come; then the connection is closed with 1001
@@ -95,17 +98,17 @@ pub struct Settings {
 
     /// How long a peer may not read what it is sent; then it is dropped
     #[arg(long, env = "SEND_DEADLINE", default_value = "10s")]
-    #[arg(value_name = "TIME", value_parser = span)]
+    #[arg(value_name = "TIME", value_parser = deadline)]
     pub send_deadline: Duration,
 
     /// How long to wait for the answer to a Close
     #[arg(long, env = "CLOSE_DEADLINE", default_value = "5s")]
-    #[arg(value_name = "TIME", value_parser = span)]
+    #[arg(value_name = "TIME", value_parser = deadline)]
     pub close_deadline: Duration,
 
     /// How long after SIGTERM to wait for open connections
     #[arg(long, env = "SHUTDOWN_DEADLINE", default_value = "10s")]
-    #[arg(value_name = "TIME", value_parser = span)]
+    #[arg(value_name = "TIME", value_parser = deadline)]
     pub shutdown_deadline: Duration,
 
     /// The least important kind of line in the log
@@ -128,11 +131,12 @@ impl Settings {
     /// line about what is wrong, and exit code 2, where they say nonsense.
     #[must_use]
     pub fn from_command_line() -> Self {
-        let settings = Self::parse();
+        let mut command = Self::command();
+        let matches = command.get_matches_mut();
+        let settings = Self::from_arg_matches(&matches);
+        let settings = settings.unwrap_or_else(|error| error.exit());
         if let Err(error) = settings.consistent() {
-            Self::command()
-                .error(ValueValidation, error)
-                .exit()
+            command.error(ValueValidation, error).exit()
         }
         settings
     }
@@ -200,6 +204,14 @@ fn span(text: &str) -> Result<Duration, String> {
     }
 }
 
+/// A time for which somebody waits: the kernel counts no month.
+fn deadline(text: &str) -> Result<Duration, String> {
+    match span(text)? {
+        span if span <= Duration::from_secs(24 * 3600) => Ok(span),
+        _ => Err("at most a day".to_owned()),
+    }
+}
+
 fn size(text: &str) -> Result<usize, String> {
     let size: ByteSize = text
         .parse()
@@ -257,6 +269,7 @@ mod tests {
             (["--ping-interval", "20"], "20s"),
             (["--ping-interval", "0s"], "more than nothing"),
             (["--max-age", "1000y"], "at most a year"),
+            (["--send-deadline", "30days"], "at most a day"),
             (["--max-connections", "0"], "at least 1"),
             (["--max-handshakes", "0"], "zero"),
             (["--max-head", "4 KiB"], "at least 8 KiB"),

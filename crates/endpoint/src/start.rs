@@ -6,7 +6,6 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use tracing::Span;
 use tracing::field::Empty;
-use tracing_subscriber::fmt::format::FmtSpan;
 
 use crate::Settings;
 
@@ -19,7 +18,9 @@ pub fn start(settings: &Settings) {
         .with_ansi(std::io::IsTerminal::is_terminal(&std::io::stderr()))
         .with_max_level(settings.log_level)
         .with_target(false)
-        .with_span_events(FmtSpan::CLOSE)
+        // It would tell standard error that standard error is gone, and that
+        // ends the process.
+        .log_internal_errors(false)
         .init();
     #[cfg(unix)]
     raise_the_limit_of_descriptors(settings.max_connections);
@@ -48,13 +49,14 @@ fn raise_the_limit_of_descriptors(connections: usize) {
 }
 
 /// The span of a request from this peer. What is not known yet is recorded
-/// later: the client that a proxy names, the status, and behind a switch the messages, their octets, and the
-/// close code. Nothing that a client sends is in it, so no secret is.
+/// later: the client that a proxy names, the status, and behind a switch the
+/// messages, their octets, and the close code. Nothing that a client sends is
+/// in it, so no secret is. It goes along with a line of any level.
 #[must_use]
 pub fn span(peer: impl Display) -> Span {
     static REQUESTS: AtomicU64 = AtomicU64::new(1);
     let id = REQUESTS.fetch_add(1, Ordering::Relaxed);
-    tracing::info_span!(
+    tracing::error_span!(
         "request",
         id,
         %peer,

@@ -373,13 +373,13 @@ impl Peer {
         &self.wire.endpoint.declared
     }
 
-    /// Reads the record of this connection.
     /// How long silence lasts before it counts.
     #[must_use]
     pub fn patience(&self) -> Duration {
         self.wire.endpoint.patience
     }
 
+    /// Reads the record of this connection.
     pub(crate) fn with_record<T>(&self, read: impl FnOnce(&Record) -> T) -> T {
         let record = self.wire.record.lock();
         read(&record.unwrap_or_else(PoisonError::into_inner))
@@ -444,7 +444,7 @@ impl Peer {
         })
     }
 
-    /// What comes within this time, Pings and Pongs among it. That nothing
+    /// What comes within this time; Pings and Pongs are read over. That nothing
     /// does proves nothing: no witness is asked.
     ///
     /// # Errors
@@ -454,10 +454,15 @@ impl Peer {
         &mut self,
         time: Duration,
     ) -> Result<Option<Incoming>, Finding> {
-        timeout(time, self.arrive())
-            .await
-            .ok()
-            .transpose()
+        let arrives = async {
+            loop {
+                match self.arrive().await {
+                    Ok(Incoming::Pong(_)) => {}
+                    other => return other,
+                }
+            }
+        };
+        timeout(time, arrives).await.ok().transpose()
     }
 
     /// Ends the connection abruptly: RST.

@@ -97,6 +97,9 @@ pub struct Variant {
     pub max_age: Option<Span>,
     /// How long a client may not read before it drops it.
     pub send_deadline: Option<Span>,
+    /// Whether it carries a WebSocket over HTTP/2 as well (RFC 8441).
+    #[serde(default)]
+    pub http2: bool,
     /// More processes of the same server, with other limits, each for the
     /// cases that need them.
     #[serde(default)]

@@ -168,6 +168,8 @@ async fn ends_behind_close(peer: &mut Peer, first: Incoming) -> Verdict {
 async fn no_message(peer: &mut Peer) -> Verdict {
     let deadline = peer.declared().idle_deadline;
     let deadline = deadline.ok_or_else(|| undeclared("idle-deadline"))?;
+    // Whoever closes at once does not wait for anything.
+    peer.expect_nothing().await?;
     let first = peer.next_within(deadline).await?;
     ends_behind_close(peer, first).await
 }
@@ -175,6 +177,7 @@ async fn no_message(peer: &mut Peer) -> Verdict {
 async fn too_old(peer: &mut Peer) -> Verdict {
     let deadline = peer.declared().max_age;
     let deadline = deadline.ok_or_else(|| undeclared("max-age"))?;
+    peer.expect_nothing().await?;
     let begun = tokio::time::Instant::now();
     let text = Frame::text("still here");
     while begun.elapsed() < deadline {
