@@ -626,7 +626,7 @@ const CLOSE: Duration = Duration::from_millis(300);
 const SHUTDOWN: Duration = Duration::from_secs(1);
 const HANDSHAKES: usize = 8;
 const IDLE: Duration = Duration::from_millis(500);
-const AGE: Duration = Duration::from_secs(1);
+const AGE: Duration = Duration::from_secs(3);
 const SEND: Duration = Duration::from_millis(500);
 
 /// What the connections of an endpoint share.
