@@ -2405,6 +2405,9 @@ const CATALOGUE: &[(Defect, &[&str])] = &[
         Defect::IdleEndsSilently,
         &["hostile/slow/no-message", "hostile/slow/too-old"],
     ),
-    (Defect::AgeNotTimed, &["hostile/slow/too-old"]),
+    (
+        Defect::AgeNotTimed,
+        &["hostile/slow/no-message", "hostile/slow/too-old"],
+    ),
     (Defect::SendNotTimed, &["hostile/slow/reads-nothing"]),
 ];

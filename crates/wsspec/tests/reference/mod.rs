@@ -1632,7 +1632,10 @@ impl Connection {
     fn out_of_time(&self) -> impl Future<Output = StatusCode> + use<> {
         let is_timed =
             |defect| self.shared.kind == Kind::Timed && !self.has(defect);
-        let idle = is_timed(Defect::IdleNotTimed);
+        // Where the age does not count, neither does idleness: a test that is
+        // slow would be closed for that.
+        let idle =
+            is_timed(Defect::IdleNotTimed) && !self.has(Defect::AgeNotTimed);
         let idle = idle.then_some(self.idle_from + IDLE);
         let old = is_timed(Defect::AgeNotTimed);
         let old = old.then_some(self.opened + AGE);
