@@ -320,9 +320,10 @@ fn every_production_variant_has_the_same_functions_in_the_same_order() {
         let mut common = functions(&text);
         common.retain(|it| PRODUCTION_FUNCTIONS.contains(it));
         assert_eq!(common, PRODUCTION_FUNCTIONS, "{name}");
-        // warp is the longest: neither its handshake nor its loop will do.
+        // The longest are actix's, which has to be kept from collecting frames,
+        // and warp's, of which neither the handshake nor the loop will do.
         let lines = text.lines().count();
-        assert!(lines <= 370, "{name} has {lines} lines");
+        assert!(lines <= 375, "{name} has {lines} lines");
         for line in text.lines() {
             let width = line.chars().count();
             assert!(width <= 80, "{name}: {width} columns in {line}");

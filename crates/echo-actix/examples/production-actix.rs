@@ -1,24 +1,32 @@
 //! The WebSocket echo at `/ws`, with actix-web and actix-ws, as one would
 //! deploy it.
 
+use std::cell::Cell;
+use std::future::ready;
+use std::iter::once;
 use std::net::TcpListener;
+use std::rc::Rc;
 use std::time::{Duration, Instant};
 use std::{fmt, io, process};
 
 use actix_web::body::MessageBody;
-use actix_web::dev::{PeerAddr, ServiceRequest, ServiceResponse};
+use actix_web::dev::{self, PeerAddr, ServiceRequest, ServiceResponse};
 use actix_web::http::header::{ContentType, HeaderMap, HeaderValue, UPGRADE};
 use actix_web::http::{KeepAlive, StatusCode, Version};
 use actix_web::middleware::{Next, from_fn};
 use actix_web::web::{self, Data, Html, Payload};
 use actix_web::{
-    App, Error, HttpRequest, HttpResponse, HttpServer, ResponseError, rt,
+    App, Error, HttpMessage, HttpRequest, HttpResponse, HttpServer,
+    ResponseError, rt,
 };
 use actix_ws::{
     AggregatedMessage, AggregatedMessageStream, CloseCode, CloseReason,
     ProtocolError,
 };
-use endpoint::{Cause, Due, Fields, Place, Policy, Refusal, Session, Settings};
+use endpoint::{
+    Cause, Due, Fields, FrameLimit, Place, Policy, Refusal, Session, Settings,
+};
+use futures_util::{StreamExt, stream};
 use tokio::time::{sleep_until, timeout};
 use tracing::{Instrument, Span};
 
@@ -134,7 +142,7 @@ async fn check_credential(
 
 async fn check_opening(
     policy: Data<Policy>,
-    request: ServiceRequest,
+    mut request: ServiceRequest,
     next: Next<impl MessageBody>,
 ) -> Result<ServiceResponse<impl MessageBody>, Error> {
     // Without TLS actix speaks no HTTP/2, and with it no RFC 8441.
@@ -152,7 +160,33 @@ async fn check_opening(
     if !upgrade.is_some_and(|it| it.eq_ignore_ascii_case(b"websocket")) {
         return Err(Refused::from(Refusal::NoUpgrade).into());
     }
+    limit_frames(&policy.settings, &mut request);
     next.call(request).await
+}
+
+/// Why a connection ends that had to end in the middle of a frame.
+#[derive(Clone, Default)]
+struct Cut(Rc<Cell<Option<Cause>>>);
+
+/// actix-http looks at the size of a frame when all of it has come. So what
+/// comes is looked at before, and ends where a frame is too large.
+fn limit_frames(settings: &Settings, request: &mut ServiceRequest) {
+    let cut = Cut::default();
+    request.extensions_mut().insert(cut.clone());
+    let mut limit = FrameLimit::new(settings);
+    let octets = request.take_payload().flat_map(move |octets| {
+        let octets = octets.map(|octets| match limit.take(&octets) {
+            Ok(()) => octets,
+            Err((at, cause)) => {
+                cut.0.set(Some(cause));
+                octets.slice(..at)
+            }
+        });
+        let end = cut.0.get().map(|_| None);
+        stream::iter(once(Some(octets)).chain(end))
+    });
+    let payload = Box::pin(octets.scan((), |(), octets| ready(octets)));
+    request.set_payload(dev::Payload::Stream { payload });
 }
 
 async fn handshake(
@@ -167,7 +201,6 @@ async fn handshake(
         upgrade.map_err(|_| Refusal::NoUpgrade)?;
     let place = policy.enter()?;
     let settings = place.settings();
-    // actix-http refuses a frame over the limit later than it could.
     let messages = messages
         .max_frame_size(settings.max_frame())
         .aggregate_continuations()
@@ -175,7 +208,12 @@ async fn handshake(
     // The task of the connection is not the request's: the span goes along.
     let span = Span::current();
     span.record("status", 101);
-    rt::spawn(connection(sender, messages, place).instrument(span));
+    let cut = request
+        .extensions()
+        .get()
+        .cloned()
+        .unwrap_or_default();
+    rt::spawn(connection(sender, messages, place, cut).instrument(span));
     Ok(response)
 }
 
@@ -223,10 +261,15 @@ async fn connection(
     mut sender: actix_ws::Session,
     mut messages: AggregatedMessageStream,
     place: Place,
+    cut: Cut,
 ) {
     let settings = place.settings();
     let mut session = Session::new(settings, Instant::now());
     let cause = echo(&mut sender, &mut messages, &mut session, &place).await;
+    let cause = match (cause, cut.0.get()) {
+        (Cause::Lost, Some(cut)) => cut,
+        (cause, _) => cause,
+    };
     let closing = close(sender, &mut messages, cause);
     _ = timeout(settings.close_deadline, closing).await;
     session.ended(cause);

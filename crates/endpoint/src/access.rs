@@ -27,7 +27,7 @@ pub struct AllowList {
     "not an origin: write scheme, host and, if it is not the usual one, port, \
      such as https://app.example, and nothing behind it"
 )]
-pub struct BadOrigin;
+pub(crate) struct BadOrigin;
 
 impl AllowList {
     /// A list of these origins.

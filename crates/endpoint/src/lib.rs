@@ -1,14 +1,15 @@
 //! What a production WebSocket endpoint needs and no framework changes.
 //!
-//! Before the 101 a request passes checks that end in a [`Refusal`]: its
-//! [address](Limiter), its [origin](AllowList), its [credential](Credential),
-//! its [form](check_opening), and whether there is room in the [`Register`].
+//! Before the 101 a request passes the checks of a [`Policy`], each of which may
+//! end in a [`Refusal`]: its address, its origin, its credential, its form, and
+//! whether there is room in the [`Register`].
 //! After it a [`Session`] says what is due: a Ping, a flush, or the end and
 //! its status code, and a [`Lingering`] stream lets the last Close arrive.
 //! Nothing here knows a framework, or opens a socket: that is what the six
 //! `production-*` examples show, each in its framework's words.
 
 mod access;
+mod frames;
 mod limiter;
 mod lingering;
 mod opening;
@@ -20,15 +21,14 @@ mod settings;
 mod start;
 mod turn;
 
-pub use access::{AllowList, BadOrigin, BadToken, Credential};
-pub use limiter::{Limiter, client};
+pub use frames::FrameLimit;
 pub use lingering::Lingering;
-pub use opening::{SUBPROTOCOL, Version, check_opening, subprotocol};
+pub use opening::{SUBPROTOCOL, Version, subprotocol};
 pub use policy::Policy;
 pub use refusal::Refusal;
 pub use register::{Place, Register};
 pub use session::{Cause, Due, Session};
-pub use settings::{AbsentOrigin, Settings};
+pub use settings::Settings;
 pub use start::{span, start};
 pub use turn::Turn;
 

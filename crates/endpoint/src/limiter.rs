@@ -15,7 +15,7 @@ const FORGET_EVERY: u32 = 4096;
 
 /// Lets an address ask so often at once, and as often again every minute.
 #[derive(Debug)]
-pub struct Limiter {
+pub(crate) struct Limiter {
     asked: DefaultKeyedRateLimiter<IpAddr>,
     questions: AtomicU32,
 }
@@ -23,7 +23,7 @@ pub struct Limiter {
 impl Limiter {
     /// A limiter of so many questions per minute and address.
     #[must_use]
-    pub fn new(per_minute: NonZeroU32) -> Self {
+    pub(crate) fn new(per_minute: NonZeroU32) -> Self {
         Self {
             asked: RateLimiter::keyed(Quota::per_minute(per_minute)),
             questions: AtomicU32::new(0),
@@ -35,7 +35,7 @@ impl Limiter {
     /// # Errors
     ///
     /// [`Refusal::TooMany`].
-    pub fn check(&self, client: IpAddr) -> Result<(), Refusal> {
+    pub(crate) fn check(&self, client: IpAddr) -> Result<(), Refusal> {
         let count = self.questions.fetch_add(1, Ordering::Relaxed);
         if count % FORGET_EVERY == FORGET_EVERY - 1 {
             self.asked.retain_recent();
@@ -67,7 +67,7 @@ fn network(client: IpAddr) -> IpAddr {
 /// appends to `X-Forwarded-For`, so only its last element is the proxy's word;
 /// what stands before that the client may have made up.
 #[must_use]
-pub fn client<'a>(
+pub(crate) fn client<'a>(
     peer: SocketAddr,
     behind_proxy: bool,
     fields: impl Fields<'a>,

@@ -30,7 +30,7 @@ pub enum Version {
 /// # Errors
 ///
 /// What is wrong with it, with the status code that fits.
-pub fn check_opening<'a>(
+pub(crate) fn check_opening<'a>(
     method: &str,
     version: Version,
     fields: impl Fields<'a>,

@@ -4,10 +4,10 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use crate::{
-    AllowList, Fields, Limiter, Place, Refusal, Register, Settings, Version,
-    check_opening, client,
-};
+use crate::access::AllowList;
+use crate::limiter::{Limiter, client};
+use crate::opening::check_opening;
+use crate::{Fields, Place, Refusal, Register, Settings, Version};
 
 /// The checks of the HTTP phase. Clones are the same policy.
 ///
