@@ -11,7 +11,8 @@ use std::path::{Path, PathBuf};
 use cargo_metadata::{DependencyKind, Metadata, MetadataCommand, Package};
 
 /// Our own crates that judge, measure or hold no I/O.
-const JUDGES: &[&str] = &["rfc6455", "wsspec", "wsspec-cli", "endpoint"];
+const JUDGES: &[&str] =
+    &["rfc6455", "wsspec", "wsspec-cli", "wsbench", "endpoint"];
 
 /// What each of our crates may use of the others.
 const EDGES: &[(&str, &[&str])] = &[
@@ -19,6 +20,7 @@ const EDGES: &[(&str, &[&str])] = &[
     ("rfc6455", &[]),
     ("wsspec", &["rfc6455"]),
     ("wsspec-cli", &["wsspec"]),
+    ("wsbench", &["rfc6455", "wsspec"]),
     ("websocket-boundary", &[]),
 ];
 
@@ -454,6 +456,7 @@ fn no_test_sleeps() {
         "crates/wsspec",
         "crates/wsspec-cli",
         "crates/endpoint",
+        "crates/wsbench",
     ] {
         for path in files(folder, ".rs") {
             if exceptions.iter().any(|it| path.ends_with(it)) {

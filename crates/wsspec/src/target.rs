@@ -523,6 +523,26 @@ impl Server {
     ///
     /// Something that the machine has not, or a build that fails.
     pub fn build(&self, variant: &Variant) -> Result<Vec<String>, TargetError> {
+        self.build_as(variant, false)
+    }
+
+    /// The same with all optimisation, where cargo builds it: for measuring.
+    ///
+    /// # Errors
+    ///
+    /// As [`build`](Self::build).
+    pub fn build_release(
+        &self,
+        variant: &Variant,
+    ) -> Result<Vec<String>, TargetError> {
+        self.build_as(variant, true)
+    }
+
+    fn build_as(
+        &self,
+        variant: &Variant,
+        release: bool,
+    ) -> Result<Vec<String>, TargetError> {
         if let Some(Needs { check, install }) = &variant.needs {
             let there = self
                 .command(check)
@@ -549,7 +569,7 @@ impl Server {
             }
         }
         let mut words = match (&variant.cargo, &variant.run) {
-            (Some(target), _) => self.cargo_build(target)?,
+            (Some(target), _) => self.cargo_build(target, release)?,
             (None, run) => run.clone().unwrap_or_default(),
         };
         words.extend_from_slice(&variant.arguments);
@@ -561,6 +581,7 @@ impl Server {
     fn cargo_build(
         &self,
         target: &CargoTarget,
+        release: bool,
     ) -> Result<Vec<String>, TargetError> {
         let mut words = vec![
             std::env::var("CARGO").unwrap_or_else(|_| "cargo".to_owned()),
@@ -574,6 +595,9 @@ impl Server {
                 words.extend(["--example".into(), example.clone()])
             }
             None => words.push("--bins".into()),
+        }
+        if release {
+            words.push("--release".to_owned());
         }
         let name = target.example.as_ref().unwrap_or(&target.package);
         let output = self

@@ -1,0 +1,88 @@
+//! The load generator and the side-by-side benchmark behind `wsbench`.
+//!
+//! Nothing is a number that has not been verified: every octet that comes back
+//! is compared, and a server that has not passed `wsspec` is not measured.
+//! What is measured is what a message costs the server, as a ratio to a raw
+//! TCP echo that moves the same octets in the same block. Linux alone tells
+//! what it takes.
+//!
+//! | module | holds |
+//! |---|---|
+//! | [`workload`] | what is sent: size, depth, connections |
+//! | [`frames`] | the octets of messages, and the verdict on what comes back |
+//! | [`opening`] | one opening handshake, checked |
+//! | [`generator`] | many connections on one thread |
+//! | [`floor`] | the raw TCP echoes that servers are compared with |
+//! | [`servers`] | build them, judge them, start them |
+//! | [`process`] | what a process took: processor time, memory, switches |
+//! | [`blocks`], [`idle`] | the measurements |
+//! | [`stats`] | median, bootstrap interval |
+//! | [`report`], [`table`] | results for programs and for people |
+
+mod arguments;
+pub mod blocks;
+pub mod floor;
+pub mod frames;
+pub mod generator;
+pub mod idle;
+pub mod opening;
+pub mod process;
+pub mod report;
+mod run;
+pub mod servers;
+pub mod stats;
+pub mod table;
+pub mod workload;
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::Path;
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use crate::arguments::{Arguments, Command};
+use crate::report::{Comparison, Report};
+
+/// Why the process ends as it does; 2, a wrong command line, is clap's.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Exit {
+    AsExpected = 0,
+    Wrong = 1,
+    NotStarted = 3,
+    OwnFault = 4,
+}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> Self {
+        Self::from(exit as u8)
+    }
+}
+
+/// Runs the command line.
+#[must_use]
+pub fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    let run = AssertUnwindSafe(|| match &arguments.command {
+        Command::Run(run) => run::run(run),
+        Command::Compare(files) => compare(&files.before, &files.after),
+        Command::Floor(floor) => match floor::serve(floor.tokio) {
+            Ok(()) => Exit::AsExpected,
+            Err(error) => {
+                anstream::eprintln!("wsbench: the floor: {error}");
+                Exit::OwnFault
+            }
+        },
+    });
+    // What panics is ours, and the message has been printed by then.
+    catch_unwind(run).unwrap_or(Exit::OwnFault).into()
+}
+
+fn compare(before: &Path, after: &Path) -> Exit {
+    let read = |path: &Path| {
+        Report::read(path)
+            .unwrap_or_else(|error| arguments::usage(&error.to_string()))
+    };
+    let comparison = Comparison::of(&read(before), &read(after));
+    anstream::print!("{}", table::comparison(&comparison));
+    Exit::AsExpected
+}

@@ -1,0 +1,343 @@
+//! The report: everything that was measured, for programs and for later.
+
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use crate::stats::Interval;
+
+/// The version of the form.
+pub const SCHEMA: u32 = 1;
+
+/// Everything of a run.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Report {
+    /// The version of the form: 1.
+    pub schema: u32,
+    /// What decides results: names and values.
+    pub knobs: Vec<(String, String)>,
+    /// Who took part, or why not.
+    pub servers: Vec<Entrant>,
+    /// What was measured in blocks.
+    pub measurements: Vec<Measurement>,
+    /// Memory per idle connection.
+    pub idle: Vec<Idle>,
+    /// What was left out, and why.
+    pub skipped: Vec<String>,
+}
+
+/// A server of a run.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Entrant {
+    /// Its label.
+    pub name: String,
+    /// The language that it is written in.
+    pub language: String,
+    /// The libraries that it stands on.
+    pub stack: String,
+    /// Why it was not measured.
+    pub not_measured: Option<String>,
+}
+
+/// A workload, measured in blocks.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Measurement {
+    /// The workload's id.
+    pub workload: String,
+    /// The floor against itself.
+    pub noise: Option<Interval>,
+    /// What each server took.
+    pub servers: Vec<Measured>,
+}
+
+/// What a server took for a workload. A message is a handshake where those
+/// are measured.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Measured {
+    /// The server's label.
+    pub name: String,
+    /// Processor time per message, as a multiple of the floor's.
+    pub ratio: Option<Interval>,
+    /// Processor time per message in nanoseconds, the median of blocks.
+    pub cpu_ns: Option<f64>,
+    /// Context switches per message, the median of blocks.
+    pub switches: Option<f64>,
+    /// System calls per message.
+    pub system_calls: Option<f64>,
+    /// Messages per second, the median of blocks: an illustration.
+    pub per_second: Option<f64>,
+    /// In how many blocks the generator was the limit.
+    pub generator_bound: usize,
+    /// Why there are no more blocks.
+    pub failed: Option<String>,
+    /// The blocks.
+    pub blocks: Vec<Block>,
+}
+
+/// One server in one block.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Block {
+    /// Which block, from 0 up.
+    pub block: usize,
+    /// How many messages were echoed.
+    pub messages: u64,
+    /// In which time.
+    pub seconds: f64,
+    /// The server's processor time in nanoseconds.
+    pub cpu_ns: u64,
+    /// The server's context switches.
+    pub switches: u64,
+    /// How many of its threads ended, whose time is lost.
+    pub ended_threads: usize,
+    /// The generator's processor time in nanoseconds.
+    pub generator_cpu_ns: u64,
+    /// Whether the generator was the limit.
+    pub generator_bound: bool,
+}
+
+impl Block {
+    /// The server's processor time per message in nanoseconds.
+    #[must_use]
+    pub fn cpu_per_message(&self) -> f64 {
+        self.cpu_ns as f64 / self.messages.max(1) as f64
+    }
+}
+
+/// Memory per idle connection.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Idle {
+    /// How many connections were open.
+    pub connections: usize,
+    /// What each server took.
+    pub servers: Vec<IdleServer>,
+}
+
+/// A server's memory per idle connection.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct IdleServer {
+    /// The server's label.
+    pub name: String,
+    /// Resident octets per connection, the median.
+    pub octets_per_connection: Option<f64>,
+    /// The same, process by process.
+    pub measured: Vec<f64>,
+    /// Why there is no number.
+    pub failed: Option<String>,
+}
+
+/// Why a file is no report.
+#[derive(Debug, thiserror::Error)]
+pub enum BadReport {
+    /// The file can't be read or written.
+    #[error("{path}: {error}", path = path.display())]
+    File {
+        /// The file.
+        path: PathBuf,
+        /// What the system says.
+        error: std::io::Error,
+    },
+    /// It is not what `--report` writes.
+    #[error("{path} is no report of wsbench: {error}", path = path.display())]
+    Json {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        error: serde_json::Error,
+    },
+    /// Another wsbench has written it.
+    #[error(
+        "{path} has schema {schema}, and this wsbench reads {SCHEMA}",
+        path = path.display()
+    )]
+    Schema {
+        /// The file.
+        path: PathBuf,
+        /// Its schema.
+        schema: u32,
+    },
+}
+
+impl Report {
+    /// Reads a file that [`write`](Self::write) has written.
+    ///
+    /// # Errors
+    ///
+    /// Any other file.
+    pub fn read(path: &Path) -> Result<Self, BadReport> {
+        let path = path.to_owned();
+        let text = match std::fs::read_to_string(&path) {
+            Ok(text) => text,
+            Err(error) => return Err(BadReport::File { path, error }),
+        };
+        match serde_json::from_str::<Self>(&text) {
+            Ok(report) if report.schema == SCHEMA => Ok(report),
+            Ok(Self { schema, .. }) => Err(BadReport::Schema { path, schema }),
+            Err(error) => Err(BadReport::Json { path, error }),
+        }
+    }
+
+    /// Writes it as JSON.
+    ///
+    /// # Errors
+    ///
+    /// A file that can't be written.
+    pub fn write(&self, path: &Path) -> Result<(), BadReport> {
+        let path = path.to_owned();
+        let text = match serde_json::to_string_pretty(self) {
+            Ok(text) => text + "\n",
+            Err(error) => return Err(BadReport::Json { path, error }),
+        };
+        match std::fs::write(&path, text) {
+            Ok(()) => Ok(()),
+            Err(error) => Err(BadReport::File { path, error }),
+        }
+    }
+}
+
+/// What two reports measured differently.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Comparison {
+    /// Of each workload and server in both.
+    pub rows: Vec<Compared>,
+    /// What is in one of them alone.
+    pub unmatched: Vec<String>,
+}
+
+/// A server and workload in two reports.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Compared {
+    /// The workload's id.
+    pub workload: String,
+    /// The server's label.
+    pub server: String,
+    /// Its ratio to the floor in the earlier report.
+    pub before: Interval,
+    /// The same in the later one.
+    pub after: Interval,
+}
+
+impl Compared {
+    /// The later median as a multiple of the earlier.
+    #[must_use]
+    pub fn ratio(&self) -> f64 {
+        self.after.median / self.before.median
+    }
+}
+
+impl Comparison {
+    /// Of an earlier report with a later one.
+    #[must_use]
+    pub fn of(before: &Report, after: &Report) -> Self {
+        let mut comparison = Self::default();
+        let mut later = ratios(after);
+        for (workload, server, before) in ratios(before) {
+            let same = later
+                .iter()
+                .position(|it| (it.0, it.1) == (workload, server));
+            match same {
+                Some(index) => comparison.rows.push(Compared {
+                    workload: workload.to_owned(),
+                    server: server.to_owned(),
+                    before,
+                    after: later.remove(index).2,
+                }),
+                None => comparison
+                    .unmatched
+                    .push(format!("{workload} {server}: only before")),
+            }
+        }
+        let new = later.iter();
+        let new = new.map(|(workload, server, _)| {
+            format!("{workload} {server}: only after")
+        });
+        comparison.unmatched.extend(new);
+        comparison
+    }
+}
+
+/// Workload, server and its ratio to the floor.
+fn ratios(report: &Report) -> Vec<(&str, &str, Interval)> {
+    let all = report
+        .measurements
+        .iter()
+        .flat_map(|measurement| {
+            let servers = measurement.servers.iter();
+            servers.filter_map(move |it| {
+                Some((&*measurement.workload, &*it.name, it.ratio?))
+            })
+        });
+    all.collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn interval(median: f64) -> Interval {
+        Interval {
+            median,
+            low: median - 0.1,
+            high: median + 0.1,
+        }
+    }
+
+    fn report(servers: &[(&str, f64)]) -> Report {
+        let servers = servers.iter().map(|(name, ratio)| Measured {
+            name: (*name).to_owned(),
+            ratio: Some(interval(*ratio)),
+            cpu_ns: Some(1234.5),
+            switches: None,
+            system_calls: None,
+            per_second: None,
+            generator_bound: 0,
+            failed: None,
+            blocks: vec![Block {
+                block: 0,
+                messages: 10,
+                seconds: 0.1,
+                cpu_ns: 12345,
+                switches: 3,
+                ended_threads: 0,
+                generator_cpu_ns: 1,
+                generator_bound: false,
+            }],
+        });
+        Report {
+            schema: SCHEMA,
+            knobs: vec![("seed".to_owned(), "1".to_owned())],
+            servers: Vec::new(),
+            measurements: vec![Measurement {
+                workload: "16B-d1-c64".to_owned(),
+                noise: None,
+                servers: servers.collect(),
+            }],
+            idle: Vec::new(),
+            skipped: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn what_is_in_both_is_compared() {
+        let before = report(&[("a", 2.0), ("b", 1.0), ("gone", 1.0)]);
+        let after = report(&[("b", 1.1), ("a", 1.0), ("new", 1.0)]);
+        let comparison = Comparison::of(&before, &after);
+        let [a, b] = comparison.rows.as_slice() else {
+            panic!("two rows");
+        };
+        assert_eq!((a.server.as_str(), b.server.as_str()), ("a", "b"));
+        assert!((a.ratio() - 0.5).abs() < 1e-9);
+        assert!(!a.before.overlaps(&a.after));
+        assert!(b.before.overlaps(&b.after));
+        let unmatched =
+            ["16B-d1-c64 gone: only before", "16B-d1-c64 new: only after"];
+        assert_eq!(comparison.unmatched, unmatched);
+    }
+
+    #[test]
+    fn what_is_written_is_read_again() {
+        let report = report(&[("a", 1.1)]);
+        let text = serde_json::to_string(&report).expect("JSON");
+        let again: Report = serde_json::from_str(&text).expect("a report");
+        assert_eq!(again, report);
+    }
+}

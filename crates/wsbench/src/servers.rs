@@ -1,0 +1,208 @@
+//! The servers of a comparison: built as for use, judged, started; and the
+//! floors beside them.
+
+use std::path::Path;
+
+use wsspec::runner::{JOBS, PATIENCE};
+use wsspec::target::{Ended, Running, Server, TargetError, Variant};
+use wsspec::{
+    Endpoint, Host, Launcher, Level, Outcome, Runner, Selection, known,
+};
+
+use crate::frames::Protocol;
+use crate::opening::Target;
+
+/// The label of the floor that everything is compared with.
+pub const FLOOR: &str = "floor (epoll)";
+
+/// The label of the same once more: how far the two are apart is noise.
+pub const FLOOR_AGAIN: &str = "floor again";
+
+/// The label of the floor on tokio.
+pub const FLOOR_ON_TOKIO: &str = "floor (tokio)";
+
+/// What a server has to pass before it is measured: the MUSTs of framing.
+const CASES: &str = "6455/5.*";
+
+/// A server that runs and is measured.
+#[derive(Debug)]
+pub struct Participant {
+    /// The label.
+    pub name: String,
+    /// Where it is.
+    pub target: Target,
+    /// Its process.
+    pub running: Running,
+    /// How to start it once more.
+    pub launcher: Launcher,
+    /// The largest message that it takes, if it says so.
+    pub max_message: Option<u64>,
+    /// What it declares, for another process of it.
+    declared: wsspec::Declared,
+    /// Why it is no longer measured.
+    pub failed: Option<String>,
+}
+
+/// Why a server is not measured.
+#[derive(Debug, thiserror::Error)]
+pub enum NotMeasured {
+    /// It could not be built or started.
+    #[error(transparent)]
+    Target(#[from] TargetError),
+    /// Its address can't be used.
+    #[error("its address can't be used: {0}")]
+    Address(std::io::Error),
+    /// Our own program, which is the floor, is not found.
+    #[error("the program that runs can't be found: {0}")]
+    Program(std::io::Error),
+    /// Somebody else starts it.
+    #[error("it has a url and no run: its process is not known")]
+    NotOurs,
+    /// There is nothing to judge.
+    #[error("wsspec: {0}")]
+    NotReachable(String),
+    /// It breaks rules that it has to keep.
+    #[error("wsspec: {0} is not kept, and it is not known")]
+    Judged(String),
+}
+
+impl Participant {
+    /// Starts what is ready to be measured.
+    ///
+    /// # Errors
+    ///
+    /// A server that does not start.
+    pub fn start(
+        name: &str,
+        launcher: Launcher,
+        protocol: Protocol,
+        variant: &Variant,
+    ) -> Result<Self, NotMeasured> {
+        let running = launcher.start()?;
+        let declared = variant.declared();
+        let target = Target::new(name, protocol, &running.url, &declared);
+        Ok(Self {
+            name: name.to_owned(),
+            target: target.map_err(NotMeasured::Address)?,
+            running,
+            launcher,
+            max_message: declared.max_message,
+            declared,
+            failed: None,
+        })
+    }
+
+    /// Starts one more process of it.
+    ///
+    /// # Errors
+    ///
+    /// A server that does not start.
+    pub fn another(&self) -> Result<(Running, Target), NotMeasured> {
+        let running = self.launcher.start()?;
+        let protocol = self.target.protocol;
+        let url = &running.url;
+        let target = Target::new(&self.name, protocol, url, &self.declared);
+        Ok((running, target.map_err(NotMeasured::Address)?))
+    }
+
+    /// Whether it is one of the raw echoes.
+    #[must_use]
+    pub fn is_floor(&self) -> bool {
+        self.target.protocol == Protocol::Raw
+    }
+
+    /// How its process has ended, if it has.
+    pub fn has_ended(&mut self) -> Option<Ended> {
+        self.running.has_ended()
+    }
+}
+
+/// Starts the floors, with the program that this is.
+///
+/// # Errors
+///
+/// One that does not start.
+pub fn floors(program: &Path) -> Result<Vec<Participant>, NotMeasured> {
+    let program = program.to_string_lossy().into_owned();
+    let on_epoll = vec![program, "floor".to_owned()];
+    let mut on_tokio = on_epoll.clone();
+    on_tokio.push("--tokio".to_owned());
+    let floors = [
+        (FLOOR, &on_epoll),
+        (FLOOR_AGAIN, &on_epoll),
+        (FLOOR_ON_TOKIO, &on_tokio),
+    ];
+    let started = floors.map(|(name, words)| {
+        let launcher = Launcher::new(words);
+        Participant::start(name, launcher, Protocol::Raw, &Variant::default())
+    });
+    started.into_iter().collect()
+}
+
+/// Builds a variant with all optimisation and tells how to start it.
+///
+/// # Errors
+///
+/// A variant that can't be built, or that somebody else starts.
+pub fn build(
+    server: &Server,
+    variant: &Variant,
+) -> Result<Launcher, NotMeasured> {
+    let run = server.build_release(variant)?;
+    match run.is_empty() {
+        true => Err(NotMeasured::NotOurs),
+        false => Ok(server.launcher(&run).at(variant.url.clone())),
+    }
+}
+
+/// Judges a process of its own: an echo that breaks the rules of framing may
+/// be fast for that.
+///
+/// # Errors
+///
+/// The rules that it breaks.
+pub fn judge(
+    server: &Server,
+    name: &str,
+    variant: &Variant,
+    launcher: &Launcher,
+) -> Result<(), NotMeasured> {
+    let unreachable = NotMeasured::NotReachable;
+    let selection = Selection {
+        cases: vec![CASES.to_owned()],
+        levels: vec![Level::Must],
+        ..Selection::default()
+    };
+    let cases = selection.cases();
+    let cases = cases.map_err(|error| unreachable(error.to_string()))?;
+    let mut endpoint = Endpoint::of(Host::start(launcher.clone())?, PATIENCE);
+    endpoint.declared = variant.declared();
+    let hosts = endpoint.hosts();
+    let runtime = tokio::runtime::Runtime::new()
+        .map_err(|error| unreachable(error.to_string()))?;
+    let runner = Runner::new(endpoint, JOBS);
+    let judged = runtime.block_on(async {
+        match runner.reach().await {
+            Ok(()) => Ok(runner.run(cases, |_| {}).await),
+            Err(error) => Err(unreachable(error.to_string())),
+        }
+    });
+    runtime.shutdown_background();
+    for host in hosts {
+        host.end();
+    }
+    let mut judged = judged?;
+    known::apply(&mut judged, &server.known(name));
+    let broken: Vec<_> = judged
+        .iter()
+        .filter(|it| {
+            let bad = [Outcome::Fail, Outcome::Blocked, Outcome::Broken];
+            bad.contains(&it.outcome)
+        })
+        .map(|it| it.case.id)
+        .collect();
+    match broken.is_empty() {
+        true => Ok(()),
+        false => Err(NotMeasured::Judged(broken.join(", "))),
+    }
+}
