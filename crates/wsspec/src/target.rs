@@ -703,6 +703,8 @@ pub struct Running {
     /// The last that it printed.
     pub output: Output,
     exited: mpsc::Receiver<std::io::Result<ExitStatus>>,
+    /// Ends when all that it printed on standard error has been read.
+    all_is_read: mpsc::Receiver<()>,
     status: Option<ExitStatus>,
     /// Whether [`end`](Self::end) has been called: once is enough.
     ended: bool,
@@ -713,7 +715,6 @@ pub struct Running {
 struct Started {
     running: Running,
     says_where: mpsc::Receiver<Url>,
-    all_is_read: mpsc::Receiver<()>,
 }
 
 impl Running {
@@ -806,6 +807,7 @@ impl Running {
             pid,
             output,
             exited,
+            all_is_read,
             status: None,
             ended: false,
             watchdog,
@@ -813,7 +815,6 @@ impl Running {
         Ok(Started {
             running,
             says_where: is_ready,
-            all_is_read,
         })
     }
 
@@ -822,6 +823,12 @@ impl Running {
         if self.status.is_none() {
             let exited = self.exited.recv_timeout(at_most).ok();
             self.status = exited.and_then(Result::ok);
+            if self.status.is_some() {
+                // The last that it printed is still on its way, or somebody
+                // whom it has started keeps the other end.
+                let moment = Duration::from_secs(1);
+                _ = self.all_is_read.recv_timeout(moment);
+            }
         }
         self.status
     }
@@ -909,9 +916,6 @@ impl Started {
     /// has to see.
     fn not_ready(mut self, words: &[String], how: NotReady) -> TargetError {
         let ended = self.running.wait(Duration::from_secs(1));
-        _ = self
-            .all_is_read
-            .recv_timeout(Duration::from_secs(1));
         TargetError::NotReady {
             command: words.join(" "),
             how: ended.map_or(how, NotReady::Ended),
