@@ -800,9 +800,18 @@ fn says_goodbye_on_sigterm(subject: &Subject) -> Result<(), Failed> {
         futures_util::future::try_join_all(told).await?;
         Ok(())
     })?;
+    ends_in_order(subject, &mut running, Duration::from_secs(2))
+}
+
+/// Within the declared deadline and so much more, and with exit code 0.
+fn ends_in_order(
+    subject: &Subject,
+    running: &mut Running,
+    more: Duration,
+) -> Result<(), Failed> {
     let declared = subject.declared().shutdown_deadline;
     let declared = declared.ok_or("no shutdown-deadline is declared")?;
-    match running.wait(declared.0 + Duration::from_secs(2)) {
+    match running.wait(declared.0 + more) {
         Some(status) if status.success() => Ok(()),
         other => Err(format!("its end: {other:?}").into()),
     }
@@ -831,13 +840,8 @@ fn waits_for_nobody_for_ever(subject: &Subject) -> Result<(), Failed> {
         kept
     };
     running.signal(Signal::TERM);
-    let declared = subject.declared().shutdown_deadline;
-    let declared = declared.ok_or("no shutdown-deadline is declared")?;
     // A second more than is declared is its own last resort.
-    match running.wait(declared.0 + Duration::from_secs(3)) {
-        Some(status) if status.success() => Ok(()),
-        other => Err(format!("its end: {other:?}").into()),
-    }
+    ends_in_order(subject, &mut running, Duration::from_secs(3))
 }
 
 fn ends_at_once_when_asked_twice(subject: &Subject) -> Result<(), Failed> {

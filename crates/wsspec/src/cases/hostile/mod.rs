@@ -13,7 +13,7 @@
 //! network of the suite's own; what a server logs can't be seen. Requests that
 //! come octet by octet cost no measurable time, as the kernel joins them.
 
-use crate::dialer::Dialer;
+use crate::dialer::{Dialer, Reply};
 use crate::endpoint::being_served_counts;
 use crate::peer::{Incoming, Peer};
 use crate::record::End;
@@ -34,6 +34,18 @@ fn at_most_declared(peer: &Peer, octets: usize) -> usize {
     let most = peer.declared().max_message;
     let most = most.and_then(|most| usize::try_from(most).ok());
     most.map_or(octets, |most| most.min(octets))
+}
+
+/// Holds if the server has given up, with an answer or without.
+fn has_given_up(reply: &Reply) -> Verdict {
+    match reply {
+        Reply::End(_) => Ok(()),
+        Reply::Head(head) if (300..600).contains(&head.status) => Ok(()),
+        other => Err(Finding::violation(
+            "the end of the connection, or an HTTP error status",
+            other,
+        )),
+    }
 }
 
 /// Holds if a connection of its own is served.

@@ -11,6 +11,7 @@ use std::time::Duration;
 use rfc6455::{Frame, Header, LengthForm, MaskingKey};
 
 use super::super::until_failed;
+use super::has_given_up;
 use crate::case::{cases, family};
 use crate::dialer::{Answer, Reply, Request};
 use crate::measured::Measured;
@@ -452,14 +453,7 @@ pub(in crate::cases) mod lifetime {
         if unopened.send(rest).await.is_err() {
             return Ok(());
         }
-        match unopened.acts_within(deadline).await {
-            Reply::End(_) => Ok(()),
-            Reply::Head(head) if (300..600).contains(&head.status) => Ok(()),
-            other => Err(Finding::violation(
-                "an HTTP error status, or the end of the connection",
-                other,
-            )),
-        }
+        has_given_up(&unopened.acts_within(deadline).await)
     }
 
     /// As many open connections as are declared.

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use rfc6455::{Frame, Opcode};
 
-use super::others_are_served;
+use super::{has_given_up, others_are_served};
 use crate::case::cases as table;
 use crate::dialer::{Dialer, Reply};
 use crate::peer::{Incoming, Peer, Poured};
@@ -68,18 +68,6 @@ fn undeclared(key: &str) -> Finding {
 fn handshake_deadline(dialer: &Dialer) -> Result<Duration, Finding> {
     let deadline = dialer.endpoint().declared.handshake_deadline;
     deadline.ok_or_else(|| undeclared("handshake-deadline"))
-}
-
-/// Holds if the server has given up, with an answer or without.
-fn has_given_up(reply: &Reply) -> Verdict {
-    match reply {
-        Reply::End(_) => Ok(()),
-        Reply::Head(head) if (300..600).contains(&head.status) => Ok(()),
-        other => Err(Finding::violation(
-            "the end of the connection, or an HTTP error status",
-            other,
-        )),
-    }
 }
 
 async fn no_request(dialer: &mut Dialer) -> Verdict {
