@@ -447,7 +447,7 @@ fn no_test_sleeps() {
         "crates/wsspec/tests/reference/mod.rs",
         // What happens next may be that it is time for something.
         "crates/endpoint/src/turn.rs",
-        "crates/endpoint/src/lingering.rs",
+        "crates/endpoint/src/transport.rs",
     ];
     let needle = concat!("sle", "ep");
     for folder in [

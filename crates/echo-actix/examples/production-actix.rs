@@ -27,8 +27,8 @@ use endpoint::{
     Cause, Due, Fields, FrameLimit, Place, Policy, Refusal, Session, Settings,
 };
 use futures_util::{StreamExt, stream};
-use tokio::time::{sleep_until, timeout};
-use tracing::{Instrument, Span};
+use tokio::time::timeout;
+use tracing::Instrument;
 
 #[actix_web::main]
 async fn main() -> io::Result<()> {
@@ -205,15 +205,15 @@ async fn handshake(
         .max_frame_size(settings.max_frame())
         .aggregate_continuations()
         .max_continuation_size(settings.max_message);
-    // The task of the connection is not the request's: the span goes along.
-    let span = Span::current();
-    span.record("status", 101);
+    // The task of the connection is not the request's: the place has taken the
+    // request's span along.
+    place.span().record("status", 101);
     let cut = request
         .extensions()
         .get()
         .cloned()
         .unwrap_or_default();
-    rt::spawn(connection(sender, messages, place, cut).instrument(span));
+    rt::spawn(connection(sender, messages, place, cut));
     Ok(response)
 }
 
@@ -272,7 +272,7 @@ async fn connection(
     };
     let closing = close(sender, &mut messages, cause);
     _ = timeout(settings.close_deadline, closing).await;
-    session.ended(cause);
+    session.ended(cause, &place);
 }
 
 async fn echo(
@@ -288,16 +288,10 @@ async fn echo(
         // the peer does not read, sending waits.
         let sent = tokio::select! {
             biased;
-            () = place.leaving() => return Cause::Leaving,
-            () = sleep_until(session.next().into()) => {
-                match session.due(Instant::now()) {
-                    Some(Due::End(cause)) => return cause,
-                    Some(Due::Ping) => {
-                        timeout(send_deadline, sender.ping(b"")).await
-                    }
-                    None => continue,
-                }
-            }
+            due = session.until_due(place) => match due {
+                Due::Ping => timeout(send_deadline, sender.ping(b"")).await,
+                Due::End(cause) => return cause,
+            },
             received = messages.recv() => match received {
                 Some(Ok(AggregatedMessage::Text(text))) => {
                     session.message(text.len(), Instant::now());

@@ -18,14 +18,14 @@ use axum::{Extension, Router};
 use axum_server::Handle;
 use axum_server::accept::Accept;
 use endpoint::{
-    Cause, Fields, Lingering, Place, Policy, Refusal, Session, Settings, Turn,
+    Cause, Fields, Place, Policy, Refusal, Session, Settings, Transport, Turn,
 };
 use futures_util::{SinkExt, StreamExt};
 use hyper::ext::Protocol;
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 use tower_http::trace::TraceLayer;
-use tracing::{Instrument, Span};
+use tracing::Span;
 
 #[tokio::main]
 async fn main() -> io::Result<()> {
@@ -101,13 +101,13 @@ async fn serve(listener: TcpListener, settings: Settings) -> io::Result<()> {
 struct Streams(Arc<Settings>);
 
 impl<S> Accept<TcpStream, S> for Streams {
-    type Stream = Lingering<TcpStream>;
+    type Stream = Transport<TcpStream>;
     type Service = S;
     type Future = Ready<io::Result<(Self::Stream, S)>>;
 
     fn accept(&self, stream: TcpStream, service: S) -> Self::Future {
         _ = stream.set_nodelay(true);
-        ready(Ok((Lingering::new(stream, &self.0), service)))
+        ready(Ok((Transport::new(stream, &self.0), service)))
     }
 }
 
@@ -184,9 +184,9 @@ async fn handshake(
         .read_buffer_size(settings.read_buffer)
         .max_frame_size(settings.max_frame())
         .max_message_size(settings.max_message);
-    // The task of the connection is not the request's: the span goes along.
-    let span = Span::current();
-    Ok(upgrade.on_upgrade(|socket| connection(socket, place).instrument(span)))
+    // The task of the connection is not the request's: the place has taken the
+    // request's span along.
+    Ok(upgrade.on_upgrade(|socket| connection(socket, place)))
 }
 
 fn fields<'a>(headers: &'a HeaderMap) -> impl Fields<'a> {
@@ -227,7 +227,7 @@ async fn connection(mut socket: WebSocket, place: Place) {
         let closing = close(&mut socket, cause);
         _ = timeout(settings.close_deadline, closing).await;
     }
-    session.ended(cause);
+    session.ended(cause, &place);
 }
 
 async fn echo(

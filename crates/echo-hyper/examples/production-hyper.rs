@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use std::{io, process};
 
 use endpoint::{
-    Cause, Fields, Lingering, Place, Policy, Refusal, Session, Settings, Turn,
+    Cause, Fields, Place, Policy, Refusal, Session, Settings, Transport, Turn,
 };
 use futures_util::{SinkExt, StreamExt};
 use http_body_util::Full;
@@ -35,7 +35,6 @@ use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 use tokio_tungstenite::tungstenite::protocol::{
     CloseFrame, Message, Role, WebSocketConfig,
 };
-use tracing::{Instrument, Span};
 
 type Answer = Result<response::Builder, Refusal>;
 type Body = Full<Bytes>;
@@ -88,7 +87,7 @@ async fn serve(listener: TcpListener, settings: Settings) -> io::Result<()> {
             }
         };
         _ = stream.set_nodelay(true);
-        let stream = Lingering::new(stream, settings);
+        let stream = Transport::new(stream, settings);
         let asked = Arc::new(Notify::new());
         let (policy, first) = (policy.clone(), Arc::clone(&asked));
         let service = service_fn(move |request: Request<Incoming>| {
@@ -200,6 +199,9 @@ fn handshake(policy: &Policy, request: Request<Incoming>) -> Answer {
     if let Some(it) = endpoint::subprotocol(fields(request.headers())) {
         response = response.header(SEC_WEBSOCKET_PROTOCOL, it);
     }
+    // The task of the connection is not the request's: the place has taken the
+    // request's span along.
+    place.span().record("status", status.as_u16());
     let upgraded = async move {
         // The stream is ours only when this response has been sent.
         let Ok(upgraded) = upgrade::on(request).await else {
@@ -210,10 +212,7 @@ fn handshake(policy: &Policy, request: Request<Incoming>) -> Answer {
         let socket = WebSocket::from_raw_socket(stream, role, config);
         connection(socket.await, place).await;
     };
-    // The task of the connection is not the request's: the span goes along.
-    let span = Span::current();
-    span.record("status", status.as_u16());
-    tokio::spawn(upgraded.instrument(span));
+    tokio::spawn(upgraded);
     Ok(response)
 }
 
@@ -247,7 +246,7 @@ async fn connection(mut socket: WebSocket, place: Place) {
         let closing = close(&mut socket, cause);
         _ = timeout(settings.close_deadline, closing).await;
     }
-    session.ended(cause);
+    session.ended(cause, &place);
 }
 
 async fn echo(

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use std::{io, process};
 
 use endpoint::{
-    Cause, Fields, Lingering, Place, Policy, Refusal, Session, Settings, Turn,
+    Cause, Fields, Place, Policy, Refusal, Session, Settings, Transport, Turn,
 };
 use futures_util::{SinkExt, StreamExt};
 use hyper::body::Incoming;
@@ -30,7 +30,7 @@ use poem::{
 use tokio::net::TcpListener;
 use tokio::time::{sleep, timeout};
 use tokio_util::task::TaskTracker;
-use tracing::{Instrument, Span};
+use tracing::Instrument;
 
 #[tokio::main]
 async fn main() -> io::Result<()> {
@@ -88,7 +88,7 @@ async fn serve(listener: TcpListener, settings: Settings) -> io::Result<()> {
             }
         };
         _ = stream.set_nodelay(true);
-        let stream = Lingering::new(stream, settings);
+        let stream = Transport::new(stream, settings);
         let app = Arc::clone(&app);
         let service = service_fn(move |request: hyper::Request<Incoming>| {
             let app = Arc::clone(&app);
@@ -187,10 +187,10 @@ fn handshake(
     let upgrade = upgrade
         .protocols([endpoint::SUBPROTOCOL])
         .config(config);
-    // The task of the connection is not the request's: the span goes along.
-    let span = Span::current();
-    span.record("status", 101);
-    Ok(upgrade.on_upgrade(|socket| connection(socket, place).instrument(span)))
+    // The task of the connection is not the request's: the place has taken the
+    // request's span along.
+    place.span().record("status", 101);
+    Ok(upgrade.on_upgrade(|socket| connection(socket, place)))
 }
 
 fn fields<'a>(headers: &'a HeaderMap) -> impl Fields<'a> {
@@ -234,7 +234,7 @@ async fn connection(mut socket: WebSocketStream, place: Place) {
         let closing = close(&mut socket, cause);
         _ = timeout(settings.close_deadline, closing).await;
     }
-    session.ended(cause);
+    session.ended(cause, &place);
 }
 
 async fn echo(

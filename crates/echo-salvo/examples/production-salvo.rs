@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use std::{io, process};
 
 use endpoint::{
-    Cause, Fields, Lingering, Place, Policy, Refusal, Session, Settings, Turn,
+    Cause, Fields, Place, Policy, Refusal, Session, Settings, Transport, Turn,
 };
 use futures_util::{SinkExt, StreamExt};
 use salvo::conn::tcp::{TcpAcceptor, TcpCoupler};
@@ -23,7 +23,7 @@ use salvo::{
 use socket2::SockRef;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::time::{sleep, timeout};
-use tracing::{Instrument, Span};
+use tracing::Instrument;
 use tungstenite::protocol::WebSocketConfig;
 
 #[tokio::main]
@@ -104,7 +104,7 @@ struct Streams {
 
 impl Acceptor for Streams {
     type Coupler = TcpCoupler<Self::Stream>;
-    type Stream = Lingering<StraightStream<TcpStream>>;
+    type Stream = Transport<StraightStream<TcpStream>>;
 
     fn holdings(&self) -> &[Holding] {
         self.accepted.holdings()
@@ -124,7 +124,7 @@ impl Acceptor for Streams {
         };
         Ok(accepted.map_into(
             |_| TcpCoupler::new(),
-            |stream| Lingering::new(stream, &self.settings),
+            |stream| Transport::new(stream, &self.settings),
         ))
     }
 }
@@ -204,12 +204,11 @@ async fn handshake(
         .max_message_size(Some(settings.max_message));
     let upgrade = WebSocketUpgrade::with_config(config)
         .protocols(&[endpoint::SUBPROTOCOL]);
-    // The task of the connection is not the request's: the span goes along.
-    let current = Span::current();
-    current.record("status", 101);
-    let upgraded = upgrade.upgrade(request, response, |socket| {
-        connection(socket, place).instrument(current)
-    });
+    // The task of the connection is not the request's: the place has taken the
+    // request's span along.
+    place.span().record("status", 101);
+    let upgraded =
+        upgrade.upgrade(request, response, |socket| connection(socket, place));
     if let Err(error) = upgraded.await {
         response.render(error);
     }
@@ -267,7 +266,7 @@ async fn connection(mut socket: WebSocket, place: Place) {
         let closing = close(&mut socket, cause);
         _ = timeout(settings.close_deadline, closing).await;
     }
-    session.ended(cause);
+    session.ended(cause, &place);
 }
 
 async fn echo(

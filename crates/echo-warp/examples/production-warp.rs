@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use std::{io, process};
 
 use endpoint::{
-    Cause, Fields, Lingering, Place, Policy, Refusal, Session, Settings, Turn,
+    Cause, Fields, Place, Policy, Refusal, Session, Settings, Transport, Turn,
 };
 use futures_util::{SinkExt, StreamExt};
 use hyper::body::Incoming;
@@ -23,7 +23,7 @@ use tokio::net::TcpListener;
 use tokio::sync::Notify;
 use tokio::time::{sleep, timeout};
 use tokio_tungstenite::WebSocketStream;
-use tracing::{Instrument, Span};
+use tracing::Instrument;
 use tungstenite::error::{Error, ProtocolError};
 use tungstenite::handshake::derive_accept_key;
 use tungstenite::protocol::{CloseFrame, Message, Role, WebSocketConfig};
@@ -106,7 +106,7 @@ async fn serve(listener: TcpListener, settings: Settings) -> io::Result<()> {
             }
         };
         _ = stream.set_nodelay(true);
-        let stream = Lingering::new(stream, settings);
+        let stream = Transport::new(stream, settings);
         let asked = Arc::new(Notify::new());
         let first = Arc::clone(&asked);
         let filters = TowerToHyperService::new(warp::service(routes.clone()));
@@ -242,6 +242,9 @@ fn handshake(
     if let Some(it) = endpoint::subprotocol(fields(&headers)) {
         response = response.header(SEC_WEBSOCKET_PROTOCOL, it);
     }
+    // The task of the connection is not the request's: the place has taken the
+    // request's span along.
+    place.span().record("status", status.as_u16());
     let upgraded = async move {
         // The stream is ours only when this response has been sent.
         let Ok(upgraded) = upgrade.await else {
@@ -252,10 +255,7 @@ fn handshake(
         let socket = WebSocket::from_raw_socket(stream, role, config);
         connection(socket.await, place).await;
     };
-    // The task of the connection is not the request's: the span goes along.
-    let span = Span::current();
-    span.record("status", status.as_u16());
-    tokio::spawn(upgraded.instrument(span));
+    tokio::spawn(upgraded);
     response.body(String::new())
 }
 
@@ -301,7 +301,7 @@ async fn connection(mut socket: WebSocket, place: Place) {
         let closing = close(&mut socket, cause);
         _ = timeout(settings.close_deadline, closing).await;
     }
-    session.ended(cause);
+    session.ended(cause, &place);
 }
 
 async fn echo(

@@ -4,14 +4,14 @@
 //! end in a [`Refusal`]: its address, its origin, its credential, its form, and
 //! whether there is room in the [`Register`].
 //! After it a [`Session`] says what is due: a Ping, a flush, or the end and
-//! its status code, and a [`Lingering`] stream lets the last Close arrive.
+//! its status code, and a [`Transport`] stream lets the last Close arrive.
 //! Nothing here knows a framework, or opens a socket: that is what the six
 //! `production-*` examples show, each in its framework's words.
 
 mod access;
+mod ahead;
 mod frames;
 mod limiter;
-mod lingering;
 mod opening;
 mod policy;
 mod refusal;
@@ -19,10 +19,10 @@ mod register;
 mod session;
 mod settings;
 mod start;
+mod transport;
 mod turn;
 
 pub use frames::FrameLimit;
-pub use lingering::Lingering;
 pub use opening::{SUBPROTOCOL, Version, subprotocol};
 pub use policy::Policy;
 pub use refusal::Refusal;
@@ -30,6 +30,7 @@ pub use register::{Place, Register};
 pub use session::{Cause, Due, Session};
 pub use settings::Settings;
 pub use start::{span, start};
+pub use transport::Transport;
 pub use turn::Turn;
 
 /// A page to try the endpoint from a browser.

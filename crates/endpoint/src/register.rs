@@ -10,9 +10,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-use tokio_util::sync::CancellationToken;
+use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 use tokio_util::task::TaskTracker;
 use tokio_util::task::task_tracker::TaskTrackerToken;
+use tracing::Span;
 
 use crate::{Refusal, Settings};
 
@@ -29,6 +30,7 @@ pub struct Register {
 #[derive(Debug)]
 pub struct Place {
     settings: Arc<Settings>,
+    span: Span,
     leaving: CancellationToken,
     _permit: OwnedSemaphorePermit,
     _open: TaskTrackerToken,
@@ -63,6 +65,7 @@ impl Register {
             _open: open,
             leaving: self.leaving.clone(),
             settings: Arc::clone(&self.settings),
+            span: Span::current(),
         })
     }
 
@@ -124,13 +127,17 @@ impl Place {
         &self.settings
     }
 
+    /// The span of the request that it was taken in. The task of the connection
+    /// is not the request's; and to enter a span whenever the task wakes would
+    /// cost every message, for a log line at the end.
+    #[must_use]
+    pub fn span(&self) -> &Span {
+        &self.span
+    }
+
     /// Waits until the server is about to end.
-    ///
-    /// # Cancel safety
-    ///
-    /// It can be dropped and called again.
-    pub async fn leaving(&self) {
-        self.leaving.cancelled().await;
+    pub(crate) fn leaving(&self) -> WaitForCancellationFutureOwned {
+        self.leaving.clone().cancelled_owned()
     }
 }
 

@@ -6,7 +6,8 @@
 
 use std::time::{Duration, Instant};
 
-use crate::Settings;
+use crate::turn::Waits;
+use crate::{Place, Settings};
 
 /// So many octets are collected, and then sent, before more is read: enough
 /// for many small messages, and little enough for ten thousand connections.
@@ -100,6 +101,7 @@ pub struct Session {
     unsent: usize,
     messages: u64,
     octets: u64,
+    pub(crate) waits: Option<Waits>,
 }
 
 impl Session {
@@ -117,19 +119,19 @@ impl Session {
             unsent: 0,
             messages: 0,
             octets: 0,
+            waits: None,
         }
     }
 
     /// When to ask what is [`due`](Self::due).
-    #[must_use]
-    pub fn next(&self) -> Instant {
+    pub(crate) fn next(&self) -> Instant {
         self.next_ping
             .min(self.idle_from)
             .min(self.expires)
     }
 
     /// What is due now.
-    pub fn due(&mut self, now: Instant) -> Option<Due> {
+    pub(crate) fn due(&mut self, now: Instant) -> Option<Due> {
         if now >= self.expires {
             return Some(Due::End(Cause::Age));
         }
@@ -168,15 +170,13 @@ impl Session {
     }
 
     /// Whether something is queued and not sent.
-    #[must_use]
-    pub fn has_unsent(&self) -> bool {
+    pub(crate) fn has_unsent(&self) -> bool {
         self.unsent > 0
     }
 
     /// Whether more may be queued before all is sent: a peer that does not
     /// read is not read from.
-    #[must_use]
-    pub fn has_room(&self) -> bool {
+    pub(crate) fn has_room(&self) -> bool {
         self.unsent < BATCH
     }
 
@@ -187,13 +187,15 @@ impl Session {
 
     /// Notes the end in the request's span: how long it was, what came, and
     /// the close code.
-    pub fn ended(&self, cause: Cause) {
-        let span = tracing::Span::current();
+    pub fn ended(&self, cause: Cause, place: &Place) {
+        let span = place.span();
         span.record("messages", self.messages);
         span.record("octets", self.octets);
         span.record("close", cause.code());
         let seconds = self.opened.elapsed().as_secs_f64();
-        tracing::info!("ended after {seconds:.3} s: {cause:?}");
+        span.in_scope(|| {
+            tracing::info!("ended after {seconds:.3} s: {cause:?}");
+        });
     }
 }
 

@@ -74,9 +74,9 @@ pub struct Settings {
     #[arg(value_name = "SIZE", value_parser = size)]
     pub max_frame: Option<usize>,
 
-    /// What is read at a time; a connection that was only ever idle keeps that
-    /// much memory. Not in actix, which has a constant
-    #[arg(long, env = "READ_BUFFER", default_value = "8 KiB")]
+    /// What the WebSocket library reads at a time; a connection that was only
+    /// ever idle keeps that much memory. Not in actix, which has a constant
+    #[arg(long, env = "READ_BUFFER", default_value = "2 KiB")]
     #[arg(value_name = "SIZE", value_parser = buffer)]
     pub read_buffer: usize,
 

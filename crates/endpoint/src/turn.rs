@@ -2,10 +2,13 @@
 //! no longer sees to: Pings, deadlines, the end of the server, and a peer that
 //! does not read.
 
-use std::time::Instant;
+use std::future::poll_fn;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
 
-use futures_util::{FutureExt, Sink, SinkExt, Stream, StreamExt};
-use tokio::time::{sleep_until, timeout};
+use futures_util::{Sink, SinkExt, Stream, StreamExt};
+use tokio::time::{Instant, Sleep, sleep_until};
+use tokio_util::sync::WaitForCancellationFutureOwned;
 
 use crate::{Cause, Due, Place, Session};
 
@@ -28,7 +31,7 @@ impl Session {
     ///
     /// # Cancel safety
     ///
-    /// As that of the socket's `next`.
+    /// It can be dropped and called again.
     pub async fn turn<S, T, E, M>(
         &mut self,
         socket: &mut S,
@@ -37,32 +40,132 @@ impl Session {
     where
         S: Stream<Item = T> + Sink<M, Error = E> + Unpin,
     {
+        poll_fn(|context| self.poll_turn(context, socket, place)).await
+    }
+
+    fn poll_turn<S, T, E, M>(
+        &mut self,
+        context: &mut Context<'_>,
+        socket: &mut S,
+        place: &Place,
+    ) -> Poll<Turn<T>>
+    where
+        S: Stream<Item = T> + Sink<M, Error = E> + Unpin,
+    {
+        // One look for more decides both, what is sent now and what is waited
+        // for: each look costs a library that clears its buffer before.
+        let mut has_looked = false;
         if self.has_unsent() {
-            if self.has_room()
-                && let Some(received) = socket.next().now_or_never()
-            {
-                return Turn::Received(received);
+            if self.has_room() && !self.waits(place).is_sending() {
+                if let Poll::Ready(received) = socket.poll_next_unpin(context) {
+                    return Poll::Ready(Turn::Received(received));
+                }
+                has_looked = true;
             }
-            let deadline = place.settings().send_deadline;
-            match timeout(deadline, socket.flush()).await {
-                Ok(Ok(())) => self.sent(),
-                Ok(Err(_)) => return Turn::End(Cause::Lost),
-                Err(_) => return Turn::End(Cause::Stalled),
+            match socket.poll_flush_unpin(context) {
+                Poll::Ready(Ok(())) => self.sent(),
+                Poll::Ready(Err(_)) => {
+                    return Poll::Ready(Turn::End(Cause::Lost));
+                }
+                Poll::Pending => {
+                    let by = self.waits(place).send_by(place);
+                    ready!(self.waits(place).poll_until(by, context));
+                    return Poll::Ready(Turn::End(Cause::Stalled));
+                }
             }
+            self.waits(place).send_by = None;
+        }
+        match self.poll_due(context, place) {
+            Poll::Ready(Due::Ping) => Poll::Ready(Turn::Ping),
+            Poll::Ready(Due::End(cause)) => Poll::Ready(Turn::End(cause)),
+            Poll::Pending if has_looked => Poll::Pending,
+            Poll::Pending => socket
+                .poll_next_unpin(context)
+                .map(Turn::Received),
+        }
+    }
+
+    /// Waits until something is due, be it the end of the server: for a library
+    /// whose socket is not one for [`turn`](Self::turn).
+    ///
+    /// # Cancel safety
+    ///
+    /// It can be dropped and called again.
+    pub async fn until_due(&mut self, place: &Place) -> Due {
+        poll_fn(|context| self.poll_due(context, place)).await
+    }
+
+    fn poll_due(
+        &mut self,
+        context: &mut Context<'_>,
+        place: &Place,
+    ) -> Poll<Due> {
+        let leaving = self.waits(place).leaving.as_mut();
+        if leaving.poll(context).is_ready() {
+            return Poll::Ready(Due::End(Cause::Leaving));
         }
         loop {
-            tokio::select! {
-                biased;
-                () = place.leaving() => return Turn::End(Cause::Leaving),
-                () = sleep_until(self.next().into()) => {
-                    match self.due(Instant::now()) {
-                        Some(Due::Ping) => return Turn::Ping,
-                        Some(Due::End(cause)) => return Turn::End(cause),
-                        None => {}
-                    }
-                }
-                received = socket.next() => return Turn::Received(received),
+            let by = self.next().into();
+            ready!(self.waits(place).poll_until(by, context));
+            if let Some(due) = self.due(Instant::now().into_std()) {
+                return Poll::Ready(due);
             }
+        }
+    }
+
+    fn waits(&mut self, place: &Place) -> &mut Waits {
+        self.waits
+            .get_or_insert_with(|| Waits::new(place))
+    }
+}
+
+/// What a connection waits for beside its socket, over all its turns: a timer
+/// and a place among those who are told that the server ends are dearer to set
+/// up than a message is to echo.
+#[derive(Debug)]
+pub(crate) struct Waits {
+    timer: Pin<Box<Sleep>>,
+    leaving: Pin<Box<WaitForCancellationFutureOwned>>,
+    /// When what is being sent is to be sent.
+    send_by: Option<Instant>,
+}
+
+impl Waits {
+    fn new(place: &Place) -> Self {
+        Self {
+            timer: Box::pin(sleep_until(Instant::now())),
+            leaving: Box::pin(place.leaving()),
+            send_by: None,
+        }
+    }
+
+    fn is_sending(&self) -> bool {
+        self.send_by.is_some()
+    }
+
+    fn send_by(&mut self, place: &Place) -> Instant {
+        let deadline = place.settings().send_deadline;
+        *self
+            .send_by
+            .get_or_insert_with(|| Instant::now() + deadline)
+    }
+
+    /// Waits until then. Where that has moved away, the timer is not: it is
+    /// set again when it has run out.
+    fn poll_until(
+        &mut self,
+        by: Instant,
+        context: &mut Context<'_>,
+    ) -> Poll<()> {
+        if by < self.timer.deadline() {
+            self.timer.as_mut().reset(by);
+        }
+        loop {
+            ready!(self.timer.as_mut().poll(context));
+            if self.timer.deadline() >= by {
+                return Poll::Ready(());
+            }
+            self.timer.as_mut().reset(by);
         }
     }
 }
@@ -138,7 +241,7 @@ mod tests {
 
     fn open(arguments: &[&str]) -> (Register, Place, Session) {
         let settings = Arc::new(Settings::of(arguments));
-        let session = Session::new(&settings, Instant::now());
+        let session = Session::new(&settings, Instant::now().into_std());
         let register = Register::new(settings);
         let place = register.enter().expect("a place");
         (register, place, session)
@@ -154,7 +257,7 @@ mod tests {
         for _ in 0..3 {
             let turn = session.turn(&mut socket, &place).await;
             assert!(matches!(turn, Turn::Received(Some(_))));
-            session.message(5, Instant::now());
+            session.message(5, Instant::now().into_std());
         }
         assert_eq!(socket.flushes, 0);
         register.leave();
@@ -173,7 +276,7 @@ mod tests {
         for _ in 0..3000 {
             let turn = session.turn(&mut socket, &place).await;
             assert!(matches!(turn, Turn::Received(Some(_))));
-            session.message(5, Instant::now());
+            session.message(5, Instant::now().into_std());
         }
         assert_eq!(socket.flushes, 2);
     }
@@ -185,7 +288,7 @@ mod tests {
             is_not_read: true,
             ..Socket::default()
         };
-        session.message(5, Instant::now());
+        session.message(5, Instant::now().into_std());
         let turn = session.turn(&mut socket, &place).await;
         assert!(matches!(turn, Turn::End(Cause::Stalled)));
     }

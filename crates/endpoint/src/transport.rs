@@ -10,6 +10,7 @@ use tokio::runtime::Handle;
 use tokio::time::{Sleep, sleep, timeout};
 
 use crate::Settings;
+use crate::ahead::Ahead;
 
 /// So much is read of a peer that goes on: about what two kernels keep of one
 /// connection.
@@ -29,8 +30,9 @@ const MOST: usize = 4 << 20;
 /// given up, be it before the switch or behind it: a framework waits without
 /// end for whoever asks and does not read.
 #[derive(Debug)]
-pub struct Lingering<T: AsyncRead + AsyncWrite + Unpin + Send + 'static> {
+pub struct Transport<T: AsyncRead + AsyncWrite + Unpin + Send + 'static> {
     stream: Option<T>,
+    ahead: Ahead,
     linger: Duration,
     write: Duration,
     /// Runs while the peer takes nothing.
@@ -39,15 +41,18 @@ pub struct Lingering<T: AsyncRead + AsyncWrite + Unpin + Send + 'static> {
     is_over: bool,
 }
 
+const THERE: &str = "it is there until the drop";
+
 /// So much longer than a session the stream waits, which does not know why.
 const LONGER: Duration = Duration::from_secs(1);
 
-impl<T: AsyncRead + AsyncWrite + Unpin + Send + 'static> Lingering<T> {
+impl<T: AsyncRead + AsyncWrite + Unpin + Send + 'static> Transport<T> {
     /// Wraps a stream, with the settings' deadlines.
     #[must_use]
     pub fn new(stream: T, settings: &Settings) -> Self {
         Self {
             stream: Some(stream),
+            ahead: Ahead::default(),
             linger: settings.close_deadline,
             write: settings.send_deadline + LONGER,
             stalled: None,
@@ -57,7 +62,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin + Send + 'static> Lingering<T> {
 
     fn stream(&mut self) -> Pin<&mut T> {
         let stream = self.stream.as_mut();
-        Pin::new(stream.expect("it is there until the drop"))
+        Pin::new(stream.expect(THERE))
     }
 
     /// What came of writing, or that nothing did for too long.
@@ -80,7 +85,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin + Send + 'static> Lingering<T> {
     }
 }
 
-impl<T: AsyncRead + AsyncWrite + Unpin + Send + 'static> Drop for Lingering<T> {
+impl<T: AsyncRead + AsyncWrite + Unpin + Send + 'static> Drop for Transport<T> {
     fn drop(&mut self) {
         let (Some(stream), false) = (self.stream.take(), self.is_over) else {
             return;
@@ -111,7 +116,7 @@ async fn read_to_the_end(
 }
 
 impl<T: AsyncRead + AsyncWrite + Unpin + Send + 'static> AsyncRead
-    for Lingering<T>
+    for Transport<T>
 {
     fn poll_read(
         mut self: Pin<&mut Self>,
@@ -119,7 +124,9 @@ impl<T: AsyncRead + AsyncWrite + Unpin + Send + 'static> AsyncRead
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         let before = buffer.remaining();
-        let read = ready!(self.stream().poll_read(context, buffer));
+        let Self { stream, ahead, .. } = &mut *self;
+        let stream = Pin::new(stream.as_mut().expect(THERE));
+        let read = ready!(ahead.poll_read(stream, context, buffer));
         let nothing = before > 0 && buffer.remaining() == before;
         self.is_over |= read.is_err() || nothing;
         Poll::Ready(read)
@@ -127,7 +134,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin + Send + 'static> AsyncRead
 }
 
 impl<T: AsyncRead + AsyncWrite + Unpin + Send + 'static> AsyncWrite
-    for Lingering<T>
+    for Transport<T>
 {
     fn poll_write(
         mut self: Pin<&mut Self>,
@@ -182,12 +189,12 @@ mod tests {
     #[tokio::test]
     async fn what_comes_behind_the_drop_is_read() {
         let (ours, mut theirs) = duplex(64);
-        let mut lingering = Lingering::new(ours, &settings());
-        lingering
+        let mut transport = Transport::new(ours, &settings());
+        transport
             .write_all(b"goodbye")
             .await
             .expect("room");
-        drop(lingering);
+        drop(transport);
         // Sixteen times what fits: all of it is taken.
         theirs
             .write_all(&[0; 1024])
@@ -205,7 +212,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn nobody_is_waited_for_without_end() {
         let (ours, mut theirs) = duplex(64);
-        drop(Lingering::new(ours, &settings()));
+        drop(Transport::new(ours, &settings()));
         // The end of our writing, and behind the deadline that of our reading.
         let mut said = Vec::new();
         theirs
@@ -221,7 +228,7 @@ mod tests {
     #[tokio::test]
     async fn a_flood_is_not_read_to_its_end() {
         let (ours, mut theirs) = duplex(64 << 10);
-        drop(Lingering::new(ours, &settings()));
+        drop(Transport::new(ours, &settings()));
         let mut taken = 0;
         while theirs.write_all(&[0; 4096]).await.is_ok() {
             taken += 4096;
@@ -232,19 +239,19 @@ mod tests {
     #[tokio::test]
     async fn behind_the_peers_end_there_is_nothing_to_wait_for() {
         let (ours, mut theirs) = duplex(64);
-        let mut lingering = Lingering::new(ours, &settings());
+        let mut transport = Transport::new(ours, &settings());
         theirs.shutdown().await.expect("an end");
-        let count = lingering.read(&mut [0; 8]).await;
+        let count = transport.read(&mut [0; 8]).await;
         assert_eq!(count.expect("an end"), 0);
-        assert!(lingering.is_over);
+        assert!(transport.is_over);
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_peer_that_takes_nothing_is_given_up() {
         let (ours, theirs) = duplex(64);
-        let mut lingering = Lingering::new(ours, &settings());
+        let mut transport = Transport::new(ours, &settings());
         let begun = tokio::time::Instant::now();
-        let written = lingering.write_all(&[0; 1024]).await;
+        let written = transport.write_all(&[0; 1024]).await;
         let kind = written.expect_err("nobody reads").kind();
         assert_eq!(kind, io::ErrorKind::TimedOut);
         assert_eq!(begun.elapsed(), Duration::from_secs(10));
