@@ -1,10 +1,11 @@
 //! The command line.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::{Args, CommandFactory, Parser, Subcommand};
 
+use crate::blocks::Times;
 use crate::workload::{self, Workload};
 
 /// Measures what WebSocket echoes cost, side by side, as a ratio to a raw TCP
@@ -22,6 +23,8 @@ pub(crate) enum Command {
     Run(Box<Run>),
     /// Show what two reports measured differently
     Compare(Compare),
+    /// Make a page of a report: tables in Markdown, and plots
+    Report(Page),
     /// The raw TCP echo that servers are compared with
     #[command(hide = true)]
     Floor(Floor),
@@ -29,8 +32,8 @@ pub(crate) enum Command {
 
 #[derive(Args)]
 pub(crate) struct Run {
-    /// A server.toml [default: crates/echo-*/server.toml and
-    /// examples/go/*/server.toml]
+    /// A server.toml [default: crates/echo-*/server.toml,
+    /// examples/go/*/server.toml and tests/strangers/*/server.toml]
     #[arg(long, value_name = "FILE", num_args = 1..)]
     pub(crate) config: Vec<PathBuf>,
 
@@ -51,9 +54,21 @@ pub(crate) struct Run {
     pub(crate) full: bool,
 
     /// What to measure, such as 16B-d1-c64 (size, messages in flight a
-    /// connection, connections), idle-1000 or handshakes; several widen it
+    /// connection, connections), idle-1000, kept-1MiB,
+    /// latency-16B-c64-r5000 (messages in a second) or handshakes; several
+    /// widen it
     #[arg(long, value_name = "ID", num_args = 1..)]
     workload: Vec<Workload>,
+
+    /// Also count the instructions of a message, with valgrind, which takes
+    /// minutes; a full run does
+    #[arg(long)]
+    instructions: bool,
+
+    /// How many processors a server may use; the generator has another
+    #[arg(long, value_name = "N", default_value = "1",
+          value_parser = clap::value_parser!(u16).range(1..))]
+    processors: u16,
 
     /// How many blocks; in each every server has its turn once
     #[arg(long, value_name = "N",
@@ -78,35 +93,132 @@ pub(crate) struct Run {
 #[derive(Clone, Debug)]
 pub(crate) struct Plan {
     pub(crate) workloads: Vec<Workload>,
-    pub(crate) blocks: usize,
-    pub(crate) warm_up: Duration,
-    pub(crate) window: Duration,
-    /// How many fresh processes a server's idle memory is measured in.
-    pub(crate) idle_repeats: usize,
-    pub(crate) seed: u64,
+    /// How messages and handshakes are measured.
+    pub(crate) times: Times,
+    /// How latency is measured: a round is a block.
+    pub(crate) rounds: Times,
+    /// In how many fresh processes a server's memory is measured.
+    pub(crate) processes: usize,
+    pub(crate) instructions: bool,
+    /// How many processors a server may use.
+    pub(crate) processors: usize,
+    pub(crate) seed: u32,
 }
+
+const fn times(warm_up: u64, window: u64, blocks: usize) -> Times {
+    Times {
+        warm_up: Duration::from_millis(warm_up),
+        window: Duration::from_millis(window),
+        blocks,
+    }
+}
+
+/// Takes less than two minutes with 23 that take part, whom to judge takes 20
+/// seconds: 23 × 7 blocks of 160 ms, opening and closing included, are 26 s,
+/// system calls are counted in 23 × 250 ms, both for two workloads: 64 s; and
+/// 23 fresh processes with 1,000 idle connections take 0.7 s each: 16 s.
+const SHORT: Times = times(40, 100, 7);
+
+/// Is asked for, and not in a short run by itself.
+const SHORT_ROUNDS: Times = times(100, 500, 2);
+
+/// Blocks of less, and fewer, did not tell servers apart that are nearly the
+/// same.
+const FULL: Times = times(300, 600, 15);
+
+/// One answer in ten thousand is told, so there have to be several of those.
+const FULL_ROUNDS: Times = times(500, 2000, 5);
 
 impl Run {
     pub(crate) fn plan(&self) -> Plan {
         let is_full = self.full && !self.short;
-        let (blocks, warm_up, window, idle_repeats, workloads) = match is_full {
-            true => (15, 300, 600, 3, workload::FULL),
-            false => (7, 100, 250, 1, workload::SHORT),
+        let (mut times, rounds, processes, workloads) = match is_full {
+            true => (FULL, FULL_ROUNDS, 3, workload::FULL),
+            false => (SHORT, SHORT_ROUNDS, 1, workload::SHORT),
         };
         let workloads = match self.workload.is_empty() {
             true => workloads.to_vec(),
             false => self.workload.clone(),
         };
-        let blocks = self.blocks.unwrap_or(blocks);
-        let seed = self.seed.unwrap_or_else(|| fastrand::u32(..));
+        if let Some(blocks) = self.blocks {
+            times.blocks = usize::try_from(blocks).unwrap_or(1);
+        }
+        if let Some(window) = self.window {
+            times.window = Duration::from_millis(window);
+        }
         Plan {
             workloads,
-            blocks: usize::try_from(blocks).unwrap_or(1),
-            warm_up: Duration::from_millis(warm_up),
-            window: Duration::from_millis(self.window.unwrap_or(window)),
-            idle_repeats,
-            seed: u64::from(seed),
+            times,
+            rounds,
+            processes,
+            instructions: self.instructions || is_full,
+            processors: usize::from(self.processors),
+            seed: self.seed.unwrap_or_else(|| fastrand::u32(..)),
         }
+    }
+
+    /// The command line that measures the same again, in the same order. What
+    /// it names by its whole path, which is nobody else's, is cut.
+    pub(crate) fn command_line(&self, plan: &Plan) -> String {
+        let mut words = vec!["wsbench".to_owned(), "run".to_owned()];
+        let mut add = |name: &str, value: &str| {
+            words.extend([format!("--{name}"), quoted(value)]);
+        };
+        let here = std::env::current_dir().unwrap_or_default();
+        for file in &self.config {
+            add("config", &not_whole(file, &here));
+        }
+        for name in &self.variant {
+            add("variant", name);
+        }
+        for text in &self.filter {
+            add("filter", text);
+        }
+        for workload in &self.workload {
+            add("workload", &workload.to_string());
+        }
+        if self.processors > 1 {
+            add("processors", &self.processors.to_string());
+        }
+        if let Some(blocks) = self.blocks {
+            add("blocks", &blocks.to_string());
+        }
+        if let Some(window) = self.window {
+            add("window", &window.to_string());
+        }
+        add("seed", &plan.seed.to_string());
+        let flags = [
+            ("--short", self.short),
+            ("--full", self.full),
+            ("--instructions", self.instructions),
+        ];
+        let flags = flags.into_iter().filter(|(_, is_set)| *is_set);
+        words.extend(flags.map(|(name, _)| name.to_owned()));
+        words.join(" ")
+    }
+}
+
+/// A path as seen from a folder, or of one elsewhere its last two names.
+fn not_whole(path: &Path, here: &Path) -> String {
+    if path.is_relative() {
+        return path.display().to_string();
+    }
+    if let Ok(path) = path.strip_prefix(here) {
+        return path.display().to_string();
+    }
+    let names: Vec<_> = path.iter().skip(1).collect();
+    let last = names.len().saturating_sub(2);
+    let last: PathBuf = names[last..].iter().collect();
+    last.display().to_string()
+}
+
+/// A word as a shell takes it.
+fn quoted(word: &str) -> String {
+    let is_plain =
+        |it: char| it.is_ascii_alphanumeric() || "+-./:=@_".contains(it);
+    match !word.is_empty() && word.chars().all(is_plain) {
+        true => word.to_owned(),
+        false => format!("'{}'", word.replace('\'', r"'\''")),
     }
 }
 
@@ -117,6 +229,17 @@ pub(crate) struct Compare {
 
     /// The later report
     pub(crate) after: PathBuf,
+}
+
+#[derive(Args)]
+pub(crate) struct Page {
+    /// The report, as run --report writes it; its name is the page's
+    pub(crate) file: PathBuf,
+
+    /// Write the page and its plots into this folder, for a page beside the
+    /// folder to include
+    #[arg(long, value_name = "FOLDER")]
+    pub(crate) into: PathBuf,
 }
 
 #[derive(Args)]
@@ -138,4 +261,61 @@ Exit codes:
 pub(crate) fn usage(problem: &str) -> ! {
     let kind = clap::error::ErrorKind::InvalidValue;
     Arguments::command().error(kind, problem).exit()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn run(words: &[&str]) -> Run {
+        let words = ["wsbench", "run"].iter().chain(words);
+        match Arguments::parse_from(words).command {
+            Command::Run(run) => *run,
+            _ => panic!("it is run"),
+        }
+    }
+
+    #[test]
+    fn the_command_line_is_told_again() {
+        let words = [
+            "--config",
+            "one/server.toml",
+            "--filter",
+            "a b",
+            "--workload",
+            "idle-5",
+            "kept-1MiB",
+            "--blocks",
+            "3",
+            "--seed",
+            "7",
+            "--full",
+        ];
+        let run = run(&words);
+        assert_eq!(
+            run.command_line(&run.plan()),
+            "wsbench run --config one/server.toml --filter 'a b' --workload \
+             idle-5 --workload kept-1MiB --blocks 3 --seed 7 --full"
+        );
+    }
+
+    #[test]
+    fn a_path_is_never_told_as_a_whole() {
+        let here = Path::new("/home/me/work");
+        let told = |path| not_whole(Path::new(path), here);
+        assert_eq!(told("/home/me/work/x/server.toml"), "x/server.toml");
+        assert_eq!(told("/srv/secret/x/server.toml"), "x/server.toml");
+        assert_eq!(told("/server.toml"), "server.toml");
+        assert_eq!(told("../x/server.toml"), "../x/server.toml");
+    }
+
+    #[test]
+    fn what_is_asked_for_goes_before_what_is_usual() {
+        let plan = run(&["--workload", "idle-5", "--window", "20"]).plan();
+        assert_eq!(plan.workloads, [Workload::Idle(5)]);
+        assert_eq!(plan.times.window, Duration::from_millis(20));
+        assert!(!plan.instructions);
+        assert!(run(&["--full"]).plan().instructions);
+        assert!(run(&["--instructions"]).plan().instructions);
+    }
 }

@@ -20,9 +20,6 @@ use crate::workload::{Echo, Workload};
 /// stay taken for a while.
 const MOST_HANDSHAKES: u64 = 500;
 
-/// How long system calls are counted.
-const COUNTING: Duration = Duration::from_millis(200);
-
 /// How long to measure.
 #[derive(Clone, Copy, Debug)]
 pub struct Times {
@@ -83,7 +80,7 @@ pub fn measure(
             if !takes_part(participant, workload) {
                 continue;
             }
-            match count_calls(participant, &echo) {
+            match count_calls(participant, &echo, times.window) {
                 Ok(count) => *calls = Some(count),
                 Err(Fault::Unmeasured(Unmeasured::Perf(_))) => {}
                 Err(fault) => fail(participant, &fault, &mut tell),
@@ -119,7 +116,11 @@ pub fn fits(participant: &Participant, workload: Workload) -> bool {
     workload.size() as u64 <= most
 }
 
-fn takes_part(participant: &Participant, workload: Workload) -> bool {
+/// Whether it is measured.
+pub(crate) fn takes_part(
+    participant: &Participant,
+    workload: Workload,
+) -> bool {
     participant.failed.is_none() && fits(participant, workload)
 }
 
@@ -210,11 +211,15 @@ fn handshakes(
 }
 
 /// System calls per message, counted apart: to count them costs time.
-fn count_calls(participant: &Participant, echo: &Echo) -> Result<f64, Fault> {
+fn count_calls(
+    participant: &Participant,
+    echo: &Echo,
+    window: Duration,
+) -> Result<f64, Fault> {
     let mut load = Load::open(&participant.target, echo)?;
     load.once()?;
     let counting = SystemCalls::begin(participant.running.pid)?;
-    let messages = load.run(COUNTING)?;
+    let messages = load.run(window)?;
     let calls = counting.end()?;
     load.close()?;
     Ok(per(calls, messages))
@@ -249,7 +254,10 @@ fn summary(
         cpu_ns: middle(Block::cpu_per_message),
         switches: middle(|it| per(it.switches, it.messages)),
         system_calls,
+        // Those are counted apart.
+        instructions: None,
         per_second: middle(|it| it.messages as f64 / it.seconds),
+        generator_ns: middle(|it| per(it.generator_cpu_ns, it.messages)),
         generator_bound: blocks
             .iter()
             .filter(|it| it.generator_bound)

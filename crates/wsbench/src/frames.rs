@@ -68,6 +68,11 @@ impl Messages {
         self.frame.repeat(depth)
     }
 
+    /// Puts one frame more behind a batch.
+    pub fn append(&self, batch: &mut Vec<u8>) {
+        batch.extend_from_slice(&self.frame);
+    }
+
     /// Writes the numbers from `first` up into the frames of a batch.
     pub fn number(&self, batch: &mut [u8], first: u64) {
         let place = self.header_of_frame..self.header_of_frame + self.number;
@@ -236,6 +241,12 @@ impl Verifier {
     #[must_use]
     pub fn offset(&self) -> u64 {
         self.offset
+    }
+
+    /// Whether an answer is missing, or the Close that was asked for.
+    #[must_use]
+    pub fn is_waiting(&self) -> bool {
+        self.awaited > 0 || (self.is_closing && !self.is_closed)
     }
 
     /// Whether the server's Close has come that was asked for.

@@ -11,26 +11,37 @@
 //! | [`workload`] | what is sent: size, depth, connections |
 //! | [`frames`] | the octets of messages, and the verdict on what comes back |
 //! | [`opening`] | one opening handshake, checked |
-//! | [`generator`] | many connections on one thread |
+//! | [`generator`] | messages as fast as they are answered |
+//! | [`pace`] | messages at times that are fixed beforehand |
 //! | [`floor`] | the raw TCP echoes that servers are compared with |
 //! | [`servers`] | build them, judge them, start them |
+//! | [`processors`] | which of them servers and generator have |
 //! | [`process`] | what a process took: processor time, memory, switches |
-//! | [`blocks`], [`idle`] | the measurements |
+//! | [`blocks`], [`latency`], [`memory`], [`instructions`] | the measurements |
 //! | [`stats`] | median, bootstrap interval |
 //! | [`report`], [`table`] | results for programs and for people |
+//! | [`page`] | results for a book: tables with plots |
 
 mod arguments;
 pub mod blocks;
+mod connections;
 pub mod floor;
 pub mod frames;
 pub mod generator;
-pub mod idle;
+pub mod instructions;
+pub mod latency;
+pub mod memory;
 pub mod opening;
+pub mod pace;
+pub mod page;
+mod plot;
 pub mod process;
+pub mod processors;
 pub mod report;
 mod run;
 pub mod servers;
 pub mod stats;
+mod svg;
 pub mod table;
 pub mod workload;
 
@@ -65,6 +76,7 @@ pub fn main() -> ExitCode {
     let run = AssertUnwindSafe(|| match &arguments.command {
         Command::Run(run) => run::run(run),
         Command::Compare(files) => compare(&files.before, &files.after),
+        Command::Report(page) => write_page(&page.file, &page.into),
         Command::Floor(floor) => match floor::serve(floor.tokio) {
             Ok(()) => Exit::AsExpected,
             Err(error) => {
@@ -78,11 +90,22 @@ pub fn main() -> ExitCode {
 }
 
 fn compare(before: &Path, after: &Path) -> Exit {
-    let read = |path: &Path| {
-        Report::read(path)
-            .unwrap_or_else(|error| arguments::usage(&error.to_string()))
-    };
     let comparison = Comparison::of(&read(before), &read(after));
     anstream::print!("{}", table::comparison(&comparison));
     Exit::AsExpected
+}
+
+fn write_page(file: &Path, folder: &Path) -> Exit {
+    let report = read(file);
+    let name = file.file_stem().unwrap_or_default();
+    match page::write(&report, &name.to_string_lossy(), folder) {
+        Ok(()) => Exit::AsExpected,
+        Err(error) => arguments::usage(&error.to_string()),
+    }
+}
+
+/// A report that the command line names.
+fn read(path: &Path) -> Report {
+    Report::read(path)
+        .unwrap_or_else(|error| arguments::usage(&error.to_string()))
 }

@@ -1,18 +1,21 @@
-//! Resident memory per idle connection, each time in a fresh process: what a
-//! server has done before would stand in its memory.
+//! Resident memory per connection, each time in a fresh process: what a server
+//! has done before would stand in its memory.
 
 use std::time::Duration;
 
 use wsspec::target::Running;
 
-use crate::blocks::Fault;
+use crate::blocks::{Fault, fits};
 use crate::generator::Load;
 use crate::opening::Target;
-use crate::process::resident;
-use crate::report::{Idle, IdleServer};
+use crate::process::{Unmeasured, resident};
+use crate::report::{Memory, MemoryServer};
 use crate::servers::{NotMeasured, Participant};
 use crate::stats::median;
-use crate::workload::Echo;
+use crate::workload::{Echo, Workload};
+
+/// A server frees what it frees behind its last answer within this time.
+const SETTLED: Duration = Duration::from_millis(50);
 
 /// Why there is no number.
 #[derive(Debug, thiserror::Error)]
@@ -29,21 +32,31 @@ pub enum NoNumber {
 }
 
 /// Measures every server that has not failed; of `tell` as in blocks.
+///
+/// Of idle connections it is by how much resident memory grows for each, when
+/// it has echoed one message of 16 B. Of what is kept it is by how much it
+/// grows over that for each, when every connection in turn has echoed one
+/// large message and the server is idle again: so what an idle connection
+/// costs is not in it, and what a server shares among its connections is
+/// divided by their number.
 pub fn measure(
-    connections: usize,
+    workload: Workload,
     participants: &[Participant],
     repeats: usize,
     mut tell: impl FnMut(&str, Option<&str>),
-) -> Idle {
+) -> Memory {
     let mut servers = Vec::new();
     for participant in participants {
+        if !fits(participant, workload) {
+            continue;
+        }
         let mut octets = Vec::new();
         let mut failed = participant.failed.clone();
         for _ in 0..repeats {
             if failed.is_some() {
                 break;
             }
-            match one(participant, connections) {
+            match one(participant, workload) {
                 Ok(measured) => {
                     octets.push(measured);
                     tell(&participant.name, None);
@@ -55,22 +68,23 @@ pub fn measure(
                 }
             }
         }
-        servers.push(IdleServer {
+        servers.push(MemoryServer {
             name: participant.name.clone(),
             octets_per_connection: median(&octets),
             measured: octets,
             failed,
         });
     }
-    Idle {
-        connections,
+    Memory {
+        workload: workload.to_string(),
+        connections: workload.connections(),
         servers,
     }
 }
 
-fn one(participant: &Participant, count: usize) -> Result<f64, NoNumber> {
+fn one(participant: &Participant, workload: Workload) -> Result<f64, NoNumber> {
     let (mut running, target) = participant.another()?;
-    let measured = octets_per_connection(&running, &target, count);
+    let measured = octets_per_connection(&mut running, &target, workload);
     measured.map_err(|fault| {
         // What ended its connections may be its process, which is just ending.
         running.wait(Duration::from_millis(200));
@@ -81,25 +95,42 @@ fn one(participant: &Participant, count: usize) -> Result<f64, NoNumber> {
     })
 }
 
-/// By how much memory grows per connection, after one message on each.
+/// By how much memory grows per connection.
 fn octets_per_connection(
-    running: &Running,
+    running: &mut Running,
     target: &Target,
-    connections: usize,
+    workload: Workload,
 ) -> Result<f64, Fault> {
+    let connections = workload.connections();
     let echo = |connections| Echo {
         size: 16,
         depth: 1,
         connections,
     };
-    // What a server sets up once is no connection's cost.
-    let mut first = Load::open(target, &echo(1))?;
-    first.once()?;
-    let before = resident(running.pid)?;
-    let mut load = Load::open(target, &echo(connections))?;
-    load.once()?;
-    let after = resident(running.pid)?;
+    let (load, before, after) = match workload {
+        Workload::Kept(size) => {
+            let mut load = Load::open(target, &echo(connections))?;
+            load.once()?;
+            let before = settled(running)?;
+            load.one_by_one(size)?;
+            (load, before, settled(running)?)
+        }
+        _ => {
+            // What a server sets up once is no connection's cost.
+            let mut load = Load::open(target, &echo(1))?;
+            load.once()?;
+            let before = settled(running)?;
+            load.grow(connections)?;
+            load.once()?;
+            (load, before, settled(running)?)
+        }
+    };
     load.close()?;
-    first.close()?;
     Ok((after as f64 - before as f64) / connections as f64)
+}
+
+/// Resident memory when there has been nothing to do for a moment.
+fn settled(running: &mut Running) -> Result<u64, Unmeasured> {
+    running.wait(SETTLED);
+    resident(running.pid)
 }

@@ -2,11 +2,13 @@
 //! with a closing handshake.
 
 use std::io::{ErrorKind, Read, Write};
-use std::net::{SocketAddr, TcpStream, ToSocketAddrs};
+use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4, TcpStream, ToSocketAddrs};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use rfc6455::handshake::{self, BadAnswer, MalformedHead, ResponseHead};
 use rfc6455::{Frame, StatusCode};
+use socket2::{Domain, Socket, Type};
 use wsspec::{Declared, Url};
 
 use crate::frames::{KEY, Messages, Protocol, Verifier, Wrong};
@@ -20,6 +22,15 @@ const MOST_OF_HEAD: usize = 64 << 10;
 /// `EMFILE`, for which Rust has no name yet.
 const NO_DESCRIPTOR: i32 = 24;
 
+/// How many connections in a row come from one address of this machine.
+const FROM_ONE_ADDRESS: u64 = 5000;
+
+/// How many such addresses there are, from 127.0.0.1 up.
+const ADDRESSES: u64 = 250;
+
+/// How many connections this process has begun to open.
+static OPENED: AtomicU64 = AtomicU64::new(0);
+
 /// A server to connect to.
 #[derive(Clone, Debug)]
 pub struct Target {
@@ -27,6 +38,8 @@ pub struct Target {
     pub name: String,
     /// What it speaks.
     pub protocol: Protocol,
+    /// How long it may make no progress.
+    pub(crate) patience: Duration,
     address: SocketAddr,
     /// The request but for the value of the key and the end of the head.
     request: String,
@@ -60,9 +73,17 @@ impl Target {
         Ok(Self {
             name: name.to_owned(),
             protocol,
+            patience: PATIENCE,
             address: address.ok_or(ErrorKind::AddrNotAvailable)?,
             request,
         })
+    }
+
+    /// The same, and it may make no progress for this long instead of
+    /// [`PATIENCE`].
+    #[must_use]
+    pub fn with_patience(self, patience: Duration) -> Self {
+        Self { patience, ..self }
     }
 
     /// Opens a connection, and gives back what the server sent behind its
@@ -72,10 +93,10 @@ impl Target {
     ///
     /// Why it is not open.
     pub fn open(&self, number: u64) -> Result<(TcpStream, Vec<u8>), What> {
-        let mut stream = TcpStream::connect_timeout(&self.address, PATIENCE)?;
+        let mut stream = self.connect()?;
         stream.set_nodelay(true)?;
-        stream.set_read_timeout(Some(PATIENCE))?;
-        stream.set_write_timeout(Some(PATIENCE))?;
+        stream.set_read_timeout(Some(self.patience))?;
+        stream.set_write_timeout(Some(self.patience))?;
         if self.protocol == Protocol::Raw {
             return Ok((stream, Vec::new()));
         }
@@ -107,6 +128,32 @@ impl Target {
         received.drain(..length);
         Ok((stream, received))
     }
+
+    fn connect(&self) -> std::io::Result<TcpStream> {
+        let opened = OPENED.fetch_add(1, Ordering::Relaxed);
+        let Some(source) = source(&self.address, opened) else {
+            return TcpStream::connect_timeout(&self.address, self.patience);
+        };
+        let socket = Socket::new(Domain::IPV4, Type::STREAM, None)?;
+        socket.bind(&SocketAddrV4::new(source, 0).into())?;
+        socket.connect_timeout(&self.address.into(), self.patience)?;
+        Ok(socket.into())
+    }
+}
+
+/// The address that a connection comes from, by how many there were before it;
+/// `None` where the system shall choose.
+///
+/// One address has some 28,000 ports, and that of a connection that this side
+/// has ended stays taken for a minute: so who opens more goes on to the next
+/// address, and comes back to none before its ports are free. Linux has all of
+/// 127.0.0.0/8 on its loopback.
+fn source(target: &SocketAddr, opened: u64) -> Option<Ipv4Addr> {
+    let is_here = matches!(target, SocketAddr::V4(it) if it.ip().is_loopback());
+    let last = u8::try_from(opened / FROM_ONE_ADDRESS % ADDRESSES + 1);
+    last.ok()
+        .filter(|_| is_here)
+        .map(|last| Ipv4Addr::new(127, 0, 0, last))
 }
 
 /// Closes a connection on which nothing is in flight, and waits for the
@@ -172,7 +219,7 @@ pub enum What {
     #[error("the server ended the connection")]
     Ended,
     /// Nothing happens.
-    #[error("nothing came for {PATIENCE:?}")]
+    #[error("nothing came in time")]
     Silent,
     /// No port is left.
     #[error(
@@ -192,7 +239,7 @@ impl From<std::io::Error> for What {
     fn from(error: std::io::Error) -> Self {
         match error.kind() {
             ErrorKind::WouldBlock | ErrorKind::TimedOut => Self::Silent,
-            ErrorKind::AddrNotAvailable => Self::Ports,
+            ErrorKind::AddrNotAvailable | ErrorKind::AddrInUse => Self::Ports,
             _ if error.raw_os_error() == Some(NO_DESCRIPTOR) => {
                 Self::Descriptors
             }
@@ -214,4 +261,30 @@ pub struct Failure {
     pub offset: u64,
     /// What it is.
     pub what: What,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn connections_come_from_several_addresses() {
+        let here = "127.0.0.1:8080".parse().expect("an address");
+        let from = |opened| source(&here, opened).map(|it| it.octets());
+        assert_eq!(from(0), Some([127, 0, 0, 1]));
+        assert_eq!(from(4999), Some([127, 0, 0, 1]));
+        assert_eq!(from(5000), Some([127, 0, 0, 2]));
+        assert_eq!(from(19_999), Some([127, 0, 0, 4]));
+        assert_eq!(from(1_249_999), Some([127, 0, 0, 250]));
+        assert_eq!(from(1_250_000), Some([127, 0, 0, 1]));
+        assert!(from(u64::MAX).is_some());
+    }
+
+    #[test]
+    fn to_other_machines_the_system_chooses() {
+        for elsewhere in ["192.0.2.1:80", "[::1]:80"] {
+            let elsewhere = elsewhere.parse().expect("an address");
+            assert_eq!(source(&elsewhere, 5000), None);
+        }
+    }
 }

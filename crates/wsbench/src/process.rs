@@ -148,6 +148,13 @@ pub fn resident(group: u32) -> Result<u64, Unmeasured> {
     }
 }
 
+/// The memory of the machine, in octets; `None` where it does not tell.
+#[must_use]
+pub fn memory_of_machine() -> Option<u64> {
+    let text = read("/proc/meminfo").ok()?;
+    field(&text, "MemTotal").map(|kib| kib * 1024)
+}
+
 /// Lets this process and those that it starts open as many descriptors as
 /// they may, and tells how many that is.
 #[must_use]

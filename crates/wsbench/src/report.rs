@@ -7,12 +7,12 @@ use serde::{Deserialize, Serialize};
 use crate::stats::Interval;
 
 /// The version of the form.
-pub const SCHEMA: u32 = 1;
+pub const SCHEMA: u32 = 2;
 
 /// Everything of a run.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Report {
-    /// The version of the form: 1.
+    /// The version of the form: 2.
     pub schema: u32,
     /// What decides results: names and values.
     pub knobs: Vec<(String, String)>,
@@ -20,8 +20,10 @@ pub struct Report {
     pub servers: Vec<Entrant>,
     /// What was measured in blocks.
     pub measurements: Vec<Measurement>,
-    /// Memory per idle connection.
-    pub idle: Vec<Idle>,
+    /// Resident memory per connection.
+    pub memory: Vec<Memory>,
+    /// Latency at a fixed rate.
+    pub latency: Vec<Latency>,
     /// What was left out, and why.
     pub skipped: Vec<String>,
 }
@@ -64,8 +66,13 @@ pub struct Measured {
     pub switches: Option<f64>,
     /// System calls per message.
     pub system_calls: Option<f64>,
+    /// Instructions in user space per message, as callgrind counts them.
+    pub instructions: Option<f64>,
     /// Messages per second, the median of blocks: an illustration.
     pub per_second: Option<f64>,
+    /// The generator's own processor time per message in nanoseconds, the
+    /// median of blocks.
+    pub generator_ns: Option<f64>,
     /// In how many blocks the generator was the limit.
     pub generator_bound: usize,
     /// Why there are no more blocks.
@@ -103,18 +110,21 @@ impl Block {
     }
 }
 
-/// Memory per idle connection.
+/// Resident memory per connection: of idle ones (`idle-5000`), or what stays
+/// after one large message on each (`kept-1MiB`).
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Idle {
+pub struct Memory {
+    /// The workload's id.
+    pub workload: String,
     /// How many connections were open.
     pub connections: usize,
     /// What each server took.
-    pub servers: Vec<IdleServer>,
+    pub servers: Vec<MemoryServer>,
 }
 
-/// A server's memory per idle connection.
+/// A server's resident memory per connection.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct IdleServer {
+pub struct MemoryServer {
     /// The server's label.
     pub name: String,
     /// Resident octets per connection, the median.
@@ -123,6 +133,48 @@ pub struct IdleServer {
     pub measured: Vec<f64>,
     /// Why there is no number.
     pub failed: Option<String>,
+}
+
+/// Latency at a fixed rate, of messages whose times were fixed beforehand: an
+/// illustration.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Latency {
+    /// The workload's id.
+    pub workload: String,
+    /// How many messages were to be sent in a second.
+    pub offered: f64,
+    /// What each server took.
+    pub servers: Vec<LatencyServer>,
+}
+
+/// How late a server's answers came.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct LatencyServer {
+    /// The server's label.
+    pub name: String,
+    /// How many answers came in a second.
+    pub achieved: Option<f64>,
+    /// Whether what was achieved is what was offered, and the generator was
+    /// not the limit; else its latencies say nothing.
+    pub is_valid: bool,
+    /// How much later than intended the generator sent a message, in
+    /// nanoseconds: 99 of 100 went out no later.
+    pub generator_late_ns: Option<u64>,
+    /// How many answers are in the quantiles.
+    pub messages: u64,
+    /// From the intended time of a message to the end of its answer; rising.
+    pub quantiles: Vec<Quantile>,
+    /// Why there is no number.
+    pub failed: Option<String>,
+}
+
+/// A point of the distribution.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Quantile {
+    /// Which part of the answers took no longer, from 0 to 1.
+    pub quantile: f64,
+    /// How long, in nanoseconds.
+    pub nanoseconds: u64,
 }
 
 /// Why a file is no report.
@@ -288,7 +340,9 @@ mod tests {
             cpu_ns: Some(1234.5),
             switches: None,
             system_calls: None,
+            instructions: None,
             per_second: None,
+            generator_ns: None,
             generator_bound: 0,
             failed: None,
             blocks: vec![Block {
@@ -311,7 +365,8 @@ mod tests {
                 noise: None,
                 servers: servers.collect(),
             }],
-            idle: Vec::new(),
+            memory: Vec::new(),
+            latency: Vec::new(),
             skipped: Vec::new(),
         }
     }

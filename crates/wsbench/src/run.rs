@@ -1,25 +1,41 @@
 //! `wsbench run`: builds servers, judges them, measures them, ends them.
 
 use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use wsspec::target::{Server, TargetError, Variant};
 
 use crate::arguments::{Plan, Run, usage};
 use crate::blocks::{self, Times};
-use crate::process::{SystemCalls, raise_descriptors};
-use crate::report::{Entrant, Report, SCHEMA};
+use crate::process::{SystemCalls, memory_of_machine, raise_descriptors};
+use crate::processors::Processors;
+use crate::report::{Entrant, Measurement, Report, SCHEMA};
 use crate::servers::{self, FLOOR, FLOOR_AGAIN, NotMeasured, Participant};
 use crate::stats::Interval;
-use crate::workload::Workload;
-use crate::{Exit, idle, table};
-
-/// Descriptors that a process needs beside its connections.
-const OTHER_DESCRIPTORS: u64 = 100;
+use crate::workload::{Echo, Workload};
+use crate::{Exit, instructions, latency, memory, table};
 
 /// Where the servers of this repository say how they are built.
-const CONFIGS: [&str; 2] =
-    ["crates/echo-*/server.toml", "examples/go/*/server.toml"];
+const CONFIGS: [&str; 3] = [
+    "crates/echo-*/server.toml",
+    "examples/go/*/server.toml",
+    "tests/strangers/*/server.toml",
+];
+
+/// About how long it takes to open a connection, to send a message on it, and
+/// to close it.
+const CONNECTION: Duration = Duration::from_micros(250);
+
+/// About how long it takes to start a process and to end it.
+const PROCESS: Duration = Duration::from_millis(400);
+
+/// About how long it takes to begin to count system calls, and to end.
+const PERF: Duration = Duration::from_millis(150);
+
+/// About how long it takes to count the instructions of a message.
+const CALLGRIND: Duration = Duration::from_secs(15);
 
 /// Variables that decide how many threads a server has.
 const VARIABLES: [&str; 3] =
@@ -43,7 +59,8 @@ pub(crate) fn run(arguments: &Run) -> Exit {
         );
     }
     let mut exit = Exit::AsExpected;
-    let mut participants = match floors() {
+    let processors = Processors::share(plan.processors);
+    let mut participants = match floors(processors) {
         Ok(floors) => floors,
         Err(error) => {
             anstream::eprintln!("wsbench: the floors: {error}");
@@ -54,7 +71,7 @@ pub(crate) fn run(arguments: &Run) -> Exit {
     for (server, name, variant) in targets {
         let label = format!("{}/{name}", server.name);
         anstream::eprintln!("{label}: building and judging");
-        let entered = enter(server, name, variant, &label);
+        let entered = enter(server, name, variant, &label, processors);
         let not_measured = entered.as_ref().err().map(ToString::to_string);
         if let Some(why) = &not_measured {
             anstream::eprintln!("{label} is not measured: {why}");
@@ -72,19 +89,28 @@ pub(crate) fn run(arguments: &Run) -> Exit {
     }
     let mut report = Report {
         schema: SCHEMA,
-        knobs: knobs(&plan, descriptors),
+        knobs: knobs(
+            &plan,
+            descriptors,
+            processors,
+            arguments.command_line(&plan),
+        ),
         servers: entrants,
         measurements: Vec::new(),
-        idle: Vec::new(),
+        memory: Vec::new(),
+        latency: Vec::new(),
         skipped: Vec::new(),
     };
     for (name, value) in &report.knobs {
         anstream::println!("{name}: {value}");
     }
-    let found = measure(&plan, descriptors, &mut participants, &mut report);
+    let path = arguments.report.as_deref();
+    let found = processors.of_generator(|| {
+        measure(&plan, descriptors, &mut participants, &mut report, path)
+    });
     exit = exit.max(found);
     // Before anybody waits for servers to end.
-    if let Some(path) = &arguments.report
+    if let Some(path) = path
         && let Err(error) = report.write(path)
     {
         anstream::eprintln!("wsbench: {error}");
@@ -141,9 +167,9 @@ fn targets<'a>(
     fitting
 }
 
-fn floors() -> Result<Vec<Participant>, NotMeasured> {
+fn floors(processors: Processors) -> Result<Vec<Participant>, NotMeasured> {
     let program = std::env::current_exe().map_err(NotMeasured::Program)?;
-    servers::floors(&program)
+    servers::floors(&program, processors)
 }
 
 /// Builds a server, judges it and starts it.
@@ -152,11 +178,12 @@ fn enter(
     name: &str,
     variant: &Variant,
     label: &str,
+    processors: Processors,
 ) -> Result<Participant, NotMeasured> {
     let launcher = servers::build(server, variant)?;
     servers::judge(server, name, variant, &launcher)?;
     let protocol = crate::frames::Protocol::WebSocket;
-    Participant::start(label, launcher, protocol, variant)
+    Participant::start(label, launcher, protocol, variant, processors)
 }
 
 fn exit_of(error: &NotMeasured) -> Exit {
@@ -171,34 +198,71 @@ fn exit_of(error: &NotMeasured) -> Exit {
 }
 
 /// What decides results.
-fn knobs(plan: &Plan, descriptors: u64) -> Vec<(String, String)> {
+fn knobs(
+    plan: &Plan,
+    descriptors: u64,
+    processors: Processors,
+    command_line: String,
+) -> Vec<(String, String)> {
     let file = |path: &str| {
         let text = std::fs::read_to_string(path).unwrap_or_default();
         text.trim().to_owned()
     };
     let cpus = std::thread::available_parallelism();
+    let mib = memory_of_machine().map(|octets| octets >> 20);
+    let somaxconn = file("/proc/sys/net/core/somaxconn");
+    let Times {
+        warm_up,
+        window,
+        blocks,
+    } = plan.rounds;
     let mut knobs = vec![
+        ("command line", command_line),
         ("wsbench", env!("CARGO_PKG_VERSION").to_owned()),
         ("kernel", file("/proc/sys/kernel/osrelease")),
-        ("processors", cpus.map_or(0, usize::from).to_string()),
-        ("somaxconn", file("/proc/sys/net/core/somaxconn")),
+        (
+            "processors",
+            format!("{}; {processors}", cpus.map_or(0, usize::from)),
+        ),
+        (
+            "memory",
+            mib.map_or_else(String::new, |mib| format!("{mib} MiB")),
+        ),
+        ("load at the start", file("/proc/loadavg")),
         ("descriptors", descriptors.to_string()),
+        (
+            "backlog",
+            format!("as each program asks, {somaxconn} at most"),
+        ),
+        ("allocator", "each program's own default".into()),
         (
             "TCP_NODELAY",
             "generator and floors; a server as it does".into(),
         ),
         ("compression", "not offered".into()),
         ("generator", "one thread; all answers verified".into()),
-        ("blocks", plan.blocks.to_string()),
-        ("warm-up", format!("{:?}", plan.warm_up)),
-        ("window", format!("{:?}", plan.window)),
+        ("blocks", plan.times.blocks.to_string()),
+        ("warm-up", format!("{:?}", plan.times.warm_up)),
+        ("window", format!("{:?}", plan.times.window)),
+        (
+            "rounds of latency",
+            format!("{blocks}, each {window:?} after {warm_up:?}"),
+        ),
+        ("processes for memory", plan.processes.to_string()),
         ("seed", plan.seed.to_string()),
     ];
-    for (program, argument) in [("rustc", "--version"), ("go", "version")] {
-        let mut command = std::process::Command::new(program);
-        if let Ok(output) = command.arg(argument).output() {
-            let version = String::from_utf8_lossy(&output.stdout);
-            knobs.push((program, version.trim().to_owned()));
+    let programs: [(&str, &str, &[&str]); 3] = [
+        ("commit", "git", &["rev-parse", "--short", "HEAD"]),
+        ("rustc", "rustc", &["--version"]),
+        ("go", "go", &["version"]),
+    ];
+    for (name, program, words) in programs {
+        let output = Command::new(program).args(words).output();
+        if let Ok(output) = output
+            && output.status.success()
+        {
+            let told = String::from_utf8_lossy(&output.stdout);
+            knobs.push((name, told.trim().to_owned()));
         }
     }
     for name in VARIABLES {
@@ -211,19 +275,16 @@ fn knobs(plan: &Plan, descriptors: u64) -> Vec<(String, String)> {
         .collect()
 }
 
-/// Measures all workloads and prints their tables.
+/// Measures all workloads and prints their tables. The report is written
+/// whenever there is more: who interrupts has what was measured by then.
 fn measure(
     plan: &Plan,
     descriptors: u64,
     participants: &mut [Participant],
     report: &mut Report,
+    path: Option<&Path>,
 ) -> Exit {
-    let mut random = fastrand::Rng::with_seed(plan.seed);
-    let times = Times {
-        warm_up: plan.warm_up,
-        window: plan.window,
-        blocks: plan.blocks,
-    };
+    let mut random = fastrand::Rng::with_seed(u64::from(plan.seed));
     let counts_calls = match SystemCalls::check() {
         Ok(()) => true,
         Err(error) => {
@@ -231,41 +292,23 @@ fn measure(
             false
         }
     };
-    let one = (times.warm_up + times.window) * turns(times.blocks);
-    let several = one * turns(participants.len() * plan.workloads.len());
-    anstream::eprintln!(
-        "{} workloads, {} servers with floors: at most about {} s",
-        plan.workloads.len(),
-        participants.len(),
-        several.as_secs() + 1
-    );
+    let mut counting = Counting::new(plan, participants, report);
+    tell_estimate(plan, participants.len(), counting.servers.len());
     let mut exit = Exit::AsExpected;
-    for workload in &plan.workloads {
-        let needed = workload.connections() as u64 + OTHER_DESCRIPTORS;
-        if needed > descriptors {
-            skip(
-                report,
-                format!(
-                    "{workload} is skipped: it needs {needed} descriptors, \
-                     and the limit is {descriptors}; raise it with \
-                     `ulimit -Hn {needed}` or LimitNOFILE"
-                ),
-            );
+    for asked in &plan.workloads {
+        let Some(workload) = fitting(*asked, descriptors, report) else {
             continue;
-        }
+        };
         let not_fitting: Vec<_> = participants
             .iter()
-            .filter(|it| !blocks::fits(it, *workload))
+            .filter(|it| !blocks::fits(it, workload))
             .map(|it| it.name.clone())
             .collect();
         for name in not_fitting {
             let line = format!("{workload} is too large for {name}");
             skip(report, line);
         }
-        let each = match workload {
-            Workload::Idle(_) => plan.idle_repeats,
-            _ => plan.blocks,
-        };
+        let each = turns_of(plan, workload);
         let progress = progress((each * participants.len()) as u64);
         progress.set_message(workload.to_string());
         let tell = |name: &str, failed: Option<&str>| {
@@ -278,26 +321,60 @@ fn measure(
             }
         };
         let text = match workload {
-            Workload::Idle(connections) => {
-                let repeats = plan.idle_repeats;
-                let idle =
-                    idle::measure(*connections, participants, repeats, tell);
-                if idle.servers.iter().any(|it| it.failed.is_some()) {
+            Workload::Idle(_) | Workload::Kept(_) => {
+                let memory = memory::measure(
+                    workload,
+                    participants,
+                    plan.processes,
+                    tell,
+                );
+                if memory
+                    .servers
+                    .iter()
+                    .any(|it| it.failed.is_some())
+                {
                     exit = exit.max(Exit::Wrong);
                 }
-                let text = table::idle(&idle);
-                report.idle.push(idle);
+                let text = table::memory(&memory);
+                report.memory.push(memory);
+                text
+            }
+            Workload::Latency(paced) => {
+                let measured = latency::measure(
+                    paced,
+                    participants,
+                    plan.rounds,
+                    &mut random,
+                    tell,
+                );
+                let text = table::latency(&measured);
+                report.latency.push(measured);
                 text
             }
             Workload::Echo(_) | Workload::Handshakes => {
-                let measured = blocks::measure(
-                    *workload,
+                let mut measured = blocks::measure(
+                    workload,
                     participants,
-                    times,
+                    plan.times,
                     counts_calls,
                     &mut random,
                     tell,
                 );
+                if let Workload::Echo(echo) = workload {
+                    let name = |name: &str| {
+                        let text = format!("{workload} {name}: instructions");
+                        progress.set_message(text);
+                    };
+                    let lines = counting.count(
+                        &echo,
+                        participants,
+                        &mut measured,
+                        name,
+                    );
+                    for line in lines {
+                        progress.suspend(|| skip(report, line));
+                    }
+                }
                 let text = table::measurement(&measured);
                 warn_of_noise(&workload.to_string(), measured.noise);
                 report.measurements.push(measured);
@@ -306,6 +383,10 @@ fn measure(
         };
         progress.finish_and_clear();
         anstream::println!("\n{text}");
+        if let Some(path) = path {
+            // Whether that can't be done is told at the end.
+            _ = report.write(path);
+        }
     }
     let mut failed = participants
         .iter()
@@ -318,6 +399,170 @@ fn measure(
         true => Exit::OwnFault,
         false if failed.next().is_some() => exit.max(Exit::Wrong),
         false => exit,
+    }
+}
+
+/// What of a workload can be measured with so many descriptors.
+fn fitting(
+    asked: Workload,
+    descriptors: u64,
+    report: &mut Report,
+) -> Option<Workload> {
+    let fitting = asked.within(descriptors);
+    if fitting != Some(asked) {
+        let instead = fitting.map_or_else(
+            || "skipped".to_owned(),
+            |fitting| format!("measured as {fitting}"),
+        );
+        let needed = asked.descriptors();
+        skip(
+            report,
+            format!(
+                "{asked} is {instead}: it needs {needed} descriptors, and the \
+                 limit is {descriptors}; raise it with `ulimit -Hn {needed}` \
+                 or LimitNOFILE"
+            ),
+        );
+    }
+    fitting
+}
+
+/// How many turns each server has.
+fn turns_of(plan: &Plan, workload: Workload) -> usize {
+    match workload {
+        Workload::Idle(_) | Workload::Kept(_) => plan.processes,
+        Workload::Latency(_) => plan.rounds.blocks,
+        Workload::Echo(_) | Workload::Handshakes => plan.times.blocks,
+    }
+}
+
+fn tell_estimate(plan: &Plan, servers: usize, counted: usize) {
+    let all = plan.workloads.iter().map(|workload| {
+        let counted = match workload {
+            Workload::Echo(_) => CALLGRIND * turns(counted),
+            _ => Duration::ZERO,
+        };
+        estimate(plan, *workload) * turns(servers) + counted
+    });
+    let seconds = all.sum::<Duration>().as_secs() + 1;
+    let time = match seconds {
+        ..=120 => format!("{seconds} s"),
+        _ => format!("{} min", seconds.div_ceil(60)),
+    };
+    anstream::eprintln!(
+        "{} workloads, {servers} servers with floors: about {time}",
+        plan.workloads.len(),
+    );
+}
+
+/// About how long a workload takes for each server.
+fn estimate(plan: &Plan, workload: Workload) -> Duration {
+    let connections = CONNECTION * turns(workload.connections());
+    let turn = match workload {
+        Workload::Idle(_) | Workload::Kept(_) => PROCESS + connections,
+        Workload::Latency(_) => {
+            plan.rounds.warm_up + plan.rounds.window + connections
+        }
+        Workload::Echo(_) | Workload::Handshakes => {
+            plan.times.warm_up + plan.times.window + connections
+        }
+    };
+    let calls = match workload {
+        Workload::Echo(_) => PERF + plan.times.window + connections,
+        _ => Duration::ZERO,
+    };
+    turn * turns(turns_of(plan, workload)) + calls
+}
+
+/// Counts instructions, where that is asked for and possible.
+struct Counting {
+    /// Whose are counted.
+    servers: Vec<String>,
+    /// What has been counted: a workload on more connections is the same.
+    known: Vec<(String, Echo, f64)>,
+}
+
+impl Counting {
+    fn new(
+        plan: &Plan,
+        participants: &[Participant],
+        report: &mut Report,
+    ) -> Self {
+        let mut counting = Self {
+            servers: Vec::new(),
+            known: Vec::new(),
+        };
+        let is_echo = |it: &Workload| matches!(it, Workload::Echo(_));
+        if !plan.instructions || !plan.workloads.iter().any(is_echo) {
+            return counting;
+        }
+        if let Err(error) = instructions::check() {
+            skip(report, format!("instructions are not counted: {error}"));
+            return counting;
+        }
+        let (followed, others): (Vec<_>, Vec<_>) = participants
+            .iter()
+            .map(|it| it.name.clone())
+            .partition(|name| {
+                let mut servers = report.servers.iter();
+                // Who is none of those is a floor.
+                let server = servers.find(|it| it.name == *name);
+                server.is_none_or(|it| instructions::follows(&it.language))
+            });
+        if !others.is_empty() {
+            let line = format!(
+                "instructions are not counted of {}: callgrind follows native \
+                 programs only",
+                others.join(", ")
+            );
+            skip(report, line);
+        }
+        counting.servers = followed;
+        counting
+    }
+
+    /// Puts the instructions of a message where they belong, and tells what
+    /// could not be counted.
+    fn count(
+        &mut self,
+        echo: &Echo,
+        participants: &[Participant],
+        measured: &mut Measurement,
+        tell: impl Fn(&str),
+    ) -> Vec<String> {
+        let counted = instructions::counted(echo);
+        let mut lines = Vec::new();
+        for server in &mut measured.servers {
+            let name = &server.name;
+            let mut all = participants.iter();
+            let participant = all.find(|it| it.name == *name);
+            let participant = participant.filter(|it| it.failed.is_none());
+            let Some(participant) = participant else {
+                continue;
+            };
+            if !self.servers.contains(name) {
+                continue;
+            }
+            let mut known = self.known.iter();
+            let same = known.find(|it| (&it.0, it.1) == (name, counted));
+            if let Some((_, _, instructions)) = same {
+                server.instructions = Some(*instructions);
+                continue;
+            }
+            tell(name);
+            match instructions::per_message(participant, &counted) {
+                Ok(instructions) => {
+                    self.known
+                        .push((name.clone(), counted, instructions));
+                    server.instructions = Some(instructions);
+                }
+                Err(error) => lines.push(format!(
+                    "{}: instructions of {name} are not counted: {error}",
+                    measured.workload
+                )),
+            }
+        }
+        lines
     }
 }
 

@@ -11,6 +11,7 @@ use wsspec::{
 
 use crate::frames::Protocol;
 use crate::opening::Target;
+use crate::processors::Processors;
 
 /// The label of the floor that everything is compared with.
 pub const FLOOR: &str = "floor (epoll)";
@@ -35,8 +36,10 @@ pub struct Participant {
     pub running: Running,
     /// How to start it once more.
     pub launcher: Launcher,
-    /// The largest message that it takes, if it says so.
+    /// The largest message that it takes in one frame, if it says so.
     pub max_message: Option<u64>,
+    /// Where it runs.
+    processors: Processors,
     /// What it declares, for another process of it.
     declared: wsspec::Declared,
     /// Why it is no longer measured.
@@ -77,16 +80,19 @@ impl Participant {
         launcher: Launcher,
         protocol: Protocol,
         variant: &Variant,
+        processors: Processors,
     ) -> Result<Self, NotMeasured> {
-        let running = launcher.start()?;
+        let running = processors.of_servers(|| launcher.start())?;
         let declared = variant.declared();
         let target = Target::new(name, protocol, &running.url, &declared);
+        let limits = [declared.max_message, declared.max_frame];
         Ok(Self {
             name: name.to_owned(),
             target: target.map_err(NotMeasured::Address)?,
             running,
             launcher,
-            max_message: declared.max_message,
+            max_message: limits.into_iter().flatten().min(),
+            processors,
             declared,
             failed: None,
         })
@@ -98,7 +104,27 @@ impl Participant {
     ///
     /// A server that does not start.
     pub fn another(&self) -> Result<(Running, Target), NotMeasured> {
-        let running = self.launcher.start()?;
+        self.another_by(&self.launcher)
+    }
+
+    /// Starts one more process of it, run by another program, which these
+    /// words start.
+    ///
+    /// # Errors
+    ///
+    /// A server that does not start.
+    pub fn another_under(
+        &self,
+        program: &[String],
+    ) -> Result<(Running, Target), NotMeasured> {
+        self.another_by(&self.launcher.clone().under(program))
+    }
+
+    fn another_by(
+        &self,
+        launcher: &Launcher,
+    ) -> Result<(Running, Target), NotMeasured> {
+        let running = self.processors.of_servers(|| launcher.start())?;
         let protocol = self.target.protocol;
         let url = &running.url;
         let target = Target::new(&self.name, protocol, url, &self.declared);
@@ -122,7 +148,10 @@ impl Participant {
 /// # Errors
 ///
 /// One that does not start.
-pub fn floors(program: &Path) -> Result<Vec<Participant>, NotMeasured> {
+pub fn floors(
+    program: &Path,
+    processors: Processors,
+) -> Result<Vec<Participant>, NotMeasured> {
     let program = program.to_string_lossy().into_owned();
     let on_epoll = vec![program, "floor".to_owned()];
     let mut on_tokio = on_epoll.clone();
@@ -133,8 +162,8 @@ pub fn floors(program: &Path) -> Result<Vec<Participant>, NotMeasured> {
         (FLOOR_ON_TOKIO, &on_tokio),
     ];
     let started = floors.map(|(name, words)| {
-        let launcher = Launcher::new(words);
-        Participant::start(name, launcher, Protocol::Raw, &Variant::default())
+        let (launcher, variant) = (Launcher::new(words), Variant::default());
+        Participant::start(name, launcher, Protocol::Raw, &variant, processors)
     });
     started.into_iter().collect()
 }

@@ -2,67 +2,159 @@
 
 use std::fmt::Write as _;
 
-use crate::report::{Comparison, Idle, Measured, Measurement};
-use crate::stats::Interval;
+use crate::latency::KEPT_UP;
+use crate::report::{
+    Comparison, Latency, LatencyServer, Measured, Measurement, Memory,
+};
+use crate::stats::{Interval, median};
+
+/// The quantiles that a person is shown.
+const SHOWN: [(f64, &str); 5] = [
+    (0.5, "p50 µs"),
+    (0.9, "p90 µs"),
+    (0.99, "p99 µs"),
+    (0.999, "p99.9 µs"),
+    (1.0, "max µs"),
+];
 
 /// The table of a workload.
 #[must_use]
 pub fn measurement(measurement: &Measurement) -> String {
+    let servers = &measurement.servers;
     let what = match measurement.workload.as_str() {
         "handshakes" => "handshake",
         _ => "message",
     };
+    // It takes long to count them, so most runs don't.
+    let has_instructions = servers.iter().any(|it| it.instructions.is_some());
     let mut text = format!("{}\n", measurement.workload);
-    let mut rows = vec![vec![
+    let mut heads = vec![
         "server".to_owned(),
         "CPU / floor [95 %]".to_owned(),
         format!("CPU µs/{what}"),
         "switches".to_owned(),
         "system calls".to_owned(),
-        format!("{what}s/s"),
-        String::new(),
-    ]];
-    rows.extend(measurement.servers.iter().map(|it| {
-        vec![
+    ];
+    if has_instructions {
+        heads.push("instructions".to_owned());
+    }
+    heads.extend([format!("{what}s/s"), String::new()]);
+    let mut rows = vec![heads];
+    rows.extend(servers.iter().map(|it| {
+        let mut row = vec![
             it.name.clone(),
             it.ratio.map_or_else(missing, interval),
             number(it.cpu_ns.map(|it| it / 1000.0), 2),
             number(it.switches, 3),
             number(it.system_calls, 2),
-            number(it.per_second, 0),
-            note(it),
-        ]
+        ];
+        if has_instructions {
+            row.push(number(it.instructions, 0));
+        }
+        row.extend([number(it.per_second, 0), note(it)]);
+        row
     }));
     text += &table(&rows);
     text += &match measurement.noise {
         Some(noise) => format!(
-            "  noise: the floor against itself {}; messages per second are an \
+            "  noise: the floor against itself {}; {what}s per second are an \
              illustration\n",
             interval(noise)
         ),
         None => "  noise: not known\n".to_owned(),
     };
+    let own: Vec<f64> = servers
+        .iter()
+        .filter_map(|it| it.generator_ns)
+        .collect();
+    if let Some(own) = median(&own) {
+        let own = own / 1000.0;
+        _ = writeln!(
+            text,
+            "  generator: {own:.2} µs of its own processor time per {what}"
+        );
+    }
     text
 }
 
-/// The table of memory per idle connection.
+/// The table of memory per connection.
 #[must_use]
-pub fn idle(idle: &Idle) -> String {
+pub fn memory(memory: &Memory) -> String {
     let mut rows = vec![vec![
         "server".to_owned(),
         "KiB per connection".to_owned(),
         String::new(),
     ]];
-    rows.extend(idle.servers.iter().map(|it| {
+    rows.extend(memory.servers.iter().map(|it| {
         let kib = it.octets_per_connection.map(|it| it / 1024.0);
         let failed = it.failed.as_ref().map(|_| "failed".to_owned());
         vec![it.name.clone(), number(kib, 2), failed.unwrap_or_default()]
     }));
+    let what = match memory.workload.strip_prefix("kept-") {
+        Some(size) => format!(
+            "what stays resident of one message of {size} on each of {} \
+             connections, over idle ones",
+            memory.connections
+        ),
+        None => format!(
+            "resident memory of {} connections, after one message each",
+            memory.connections
+        ),
+    };
+    format!("{}: {what}\n{}", memory.workload, table(&rows))
+}
+
+/// The table of latencies at a rate.
+#[must_use]
+pub fn latency(latency: &Latency) -> String {
+    let mut heads = vec!["server".to_owned()];
+    heads.extend(SHOWN.map(|(_, head)| head.to_owned()));
+    heads.extend(["answers/s".to_owned(), String::new()]);
+    let mut rows = vec![heads];
+    rows.extend(latency.servers.iter().map(|server| {
+        let mut row = vec![server.name.clone()];
+        row.extend(SHOWN.map(|(quantile, _)| {
+            let quantile = quantile_of(server, quantile);
+            number(quantile.filter(|_| server.is_valid), 0)
+        }));
+        row.push(number(server.achieved, 0));
+        row.push(why_invalid(server, latency.offered));
+        row
+    }));
     format!(
-        "idle-{}: resident memory after one message each\n{}",
-        idle.connections,
+        "{}: from when a message was due to the end of its answer\n{}  \
+         latency depends on the machine: an illustration\n",
+        latency.workload,
         table(&rows)
     )
+}
+
+/// A quantile in microseconds.
+fn quantile_of(server: &LatencyServer, quantile: f64) -> Option<f64> {
+    let mut quantiles = server.quantiles.iter();
+    let found =
+        quantiles.find(|it| (it.quantile - quantile).abs() < f64::EPSILON)?;
+    Some(found.nanoseconds as f64 / 1000.0)
+}
+
+/// Why a server's latencies say nothing, if they don't.
+fn why_invalid(server: &LatencyServer, offered: f64) -> String {
+    if server.failed.is_some() {
+        return "failed".to_owned();
+    }
+    match (server.is_valid, server.achieved) {
+        (true, _) => String::new(),
+        (false, Some(achieved)) if achieved >= KEPT_UP * offered => {
+            let late = server
+                .generator_late_ns
+                .map(|it| it as f64 / 1000.0);
+            format!(
+                "invalid: 1 of 100 messages was sent {} µs late or later",
+                number(late, 0)
+            )
+        }
+        (false, _) => format!("invalid: {offered:.0} a second were due"),
+    }
 }
 
 /// What two reports measured differently.
@@ -142,12 +234,74 @@ fn table(rows: &[Vec<String>]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::report::Quantile;
 
     #[test]
     fn columns_stand_below_each_other() {
         let rows = [["server", "µs", ""], ["a", "1.25", "failed"]];
         let rows = rows.map(|row| row.map(str::to_owned).to_vec());
         assert_eq!(table(&rows), "  server    µs\n  a       1.25  failed\n");
+    }
+
+    #[test]
+    fn latencies_that_say_nothing_are_not_shown() {
+        let server = |name: &str, achieved, is_valid| LatencyServer {
+            name: name.to_owned(),
+            achieved: Some(achieved),
+            is_valid,
+            generator_late_ns: Some(400_000),
+            messages: 100,
+            quantiles: vec![Quantile {
+                quantile: 0.5,
+                nanoseconds: 77_000,
+            }],
+            failed: None,
+        };
+        let servers = vec![
+            server("right", 100.0, true),
+            server("slow", 50.0, false),
+            server("late", 100.0, false),
+        ];
+        let text = latency(&Latency {
+            workload: "latency-16B-c1-r100".to_owned(),
+            offered: 100.0,
+            servers,
+        });
+        let lines: Vec<&str> = text.lines().collect();
+        assert!(lines[2].contains(" 77 "), "{text}");
+        assert!(
+            lines[3].ends_with("invalid: 100 a second were due"),
+            "{text}"
+        );
+        assert!(lines[4].contains("sent 400 µs late"), "{text}");
+        assert_eq!(text.matches("77").count(), 1, "{text}");
+    }
+
+    #[test]
+    fn instructions_have_a_column_where_they_were_counted() {
+        let server = |instructions| Measured {
+            name: "a".to_owned(),
+            ratio: None,
+            cpu_ns: None,
+            switches: None,
+            system_calls: None,
+            instructions,
+            per_second: None,
+            generator_ns: Some(8200.0),
+            generator_bound: 0,
+            failed: None,
+            blocks: Vec::new(),
+        };
+        let text = |instructions| {
+            measurement(&Measurement {
+                workload: "16B-d1-c64".to_owned(),
+                noise: None,
+                servers: vec![server(instructions)],
+            })
+        };
+        assert!(!text(None).contains("instructions"));
+        assert!(text(Some(1043.4)).contains("  1043  "));
+        assert!(text(None).contains("generator: 8.20 µs"));
     }
 
     #[test]

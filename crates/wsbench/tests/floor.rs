@@ -1,4 +1,5 @@
-//! The generator against echoes that are right and echoes that are not.
+//! The generator, in a closed and in an open loop, against echoes that are
+//! right and echoes that are not.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
@@ -10,8 +11,10 @@ use rfc6455::handshake::{self, RequestHead};
 use rfc6455::{Decoder, Frame, Opcode, Sender};
 use wsbench::frames::{Protocol, Wrong};
 use wsbench::generator::Load;
+use wsbench::latency;
 use wsbench::opening::{self, Failure, Target, What};
-use wsbench::workload::Echo;
+use wsbench::pace::{Pace, Seen};
+use wsbench::workload::{Echo, Paced};
 use wsspec::Declared;
 
 const SMALL: Echo = Echo {
@@ -26,6 +29,15 @@ const LARGE: Echo = Echo {
     connections: 2,
 };
 
+const PACED: Paced = Paced {
+    size: 16,
+    connections: 3,
+    rate: 2000,
+};
+
+/// A hundred messages at that rate.
+const WINDOW: Duration = Duration::from_millis(50);
+
 /// What is wrong with an echo.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Defect {
@@ -39,6 +51,8 @@ enum Defect {
     Closes,
     Pings,
     Ends,
+    /// It answers nothing until so many messages have come.
+    Holds(usize),
 }
 
 fn target(protocol: Protocol, url: &str) -> Target {
@@ -53,6 +67,24 @@ fn exchange(target: &Target, echo: &Echo) -> Result<u64, Failure> {
     let answered = load.once()? + load.once()?;
     load.close()?;
     Ok(answered)
+}
+
+/// Sends messages at their times, in two windows, and closes.
+fn paced(target: &Target, paced: &Paced) -> Result<Seen, Failure> {
+    let mut pace = Pace::open(target, paced)?;
+    let mut seen = Seen::new();
+    pace.run(WINDOW, &mut seen)?;
+    pace.run(WINDOW, &mut seen)?;
+    pace.close()?;
+    Ok(seen)
+}
+
+/// A floor in this process, for as long as it lives.
+fn floor_here() -> Target {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let address = listener.local_addr().expect("an address");
+    thread::spawn(move || wsbench::floor::on_epoll_for_ever(listener));
+    target(Protocol::Raw, &format!("ws://{address}/"))
 }
 
 /// A floor as a process, which ends with this.
@@ -97,10 +129,7 @@ fn the_floors_echo_octets() {
 
 #[test]
 fn a_floor_in_this_process_is_driven_for_a_time() {
-    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
-    let address = listener.local_addr().expect("an address");
-    thread::spawn(move || wsbench::floor::on_epoll_for_ever(listener));
-    let target = target(Protocol::Raw, &format!("ws://{address}/"));
+    let target = floor_here();
     let mut load = Load::open(&target, &SMALL).expect("connections");
     let answered = load
         .run(Duration::from_millis(20))
@@ -184,6 +213,125 @@ fn a_second_answer_to_one_message_is_too_much() {
     assert!(is_caught, "{failure}");
 }
 
+#[test]
+fn connections_and_messages_may_become_more_and_larger() {
+    let servers = [
+        target(Protocol::WebSocket, &server(Defect::None)),
+        floor_here(),
+    ];
+    for target in servers {
+        let echo = Echo {
+            depth: 1,
+            connections: 1,
+            ..SMALL
+        };
+        let mut load = Load::open(&target, &echo).expect("a connection");
+        assert_eq!(load.once().expect("an echo"), 1);
+        load.grow(2).expect("connections");
+        assert_eq!(load.once().expect("echoes"), 3);
+        assert_eq!(load.one_by_one(1 << 20).expect("echoes"), 3);
+        assert_eq!(load.once().expect("echoes"), 3);
+        load.close().expect("Closes");
+    }
+}
+
+#[test]
+fn who_opens_many_serves_those_that_are_open() {
+    let target = floor_here();
+    let mut load = Load::open(&target, &SMALL).expect("connections");
+    load.grow(260).expect("connections");
+    let answered = load.once().expect("echoes");
+    assert_eq!(answered, 263 * SMALL.depth as u64);
+}
+
+#[test]
+fn every_message_that_was_due_is_answered_and_counted() {
+    let servers = [
+        floor_here(),
+        target(Protocol::WebSocket, &server(Defect::None)),
+        target(Protocol::WebSocket, &server(Defect::Pings)),
+    ];
+    for target in servers {
+        let seen = paced(&target, &PACED).expect("a right echo");
+        assert_eq!((seen.latency.len(), seen.late.len()), (200, 200));
+        assert!(!seen.is_behind);
+        let told = latency::summary("echo", None, &seen, 2000.0);
+        assert_eq!(told.messages, 200);
+        let quantiles = told.quantiles.iter();
+        assert!(quantiles.is_sorted_by_key(|it| it.nanoseconds));
+    }
+}
+
+#[test]
+fn an_answer_is_as_late_as_the_generator_was() {
+    let seen = paced(&floor_here(), &PACED).expect("a right echo");
+    // What is seen of an answer begins where its message was due.
+    assert!(seen.latency.min() >= seen.late.min());
+    assert!(seen.latency.max() >= seen.late.max());
+}
+
+#[test]
+fn large_messages_keep_their_times_too() {
+    let large = Paced {
+        size: 300_000,
+        connections: 2,
+        rate: 60,
+    };
+    let target = target(Protocol::WebSocket, &server(Defect::None));
+    let seen = paced(&target, &large).expect("a right echo");
+    assert_eq!(seen.latency.len(), 6);
+}
+
+#[test]
+fn a_defect_is_caught_at_a_fixed_rate_as_well() {
+    let what = |defect| {
+        let target = target(Protocol::WebSocket, &server(defect));
+        paced(&target, &PACED).expect_err("a defect").what
+    };
+    let octet = what(Defect::Octet);
+    assert!(matches!(octet, What::Wrong(Wrong::Octet { .. })), "{octet}");
+    let twice = what(Defect::Twice);
+    let is_caught =
+        matches!(twice, What::Wrong(Wrong::Surplus | Wrong::Number { .. }));
+    assert!(is_caught, "{twice}");
+    let closes = what(Defect::Closes);
+    let is_close = matches!(closes, What::Wrong(Wrong::Close(Some(1001))));
+    assert!(is_close, "{closes}");
+    let ends = what(Defect::Ends);
+    assert!(matches!(ends, What::Ended | What::Io(_)), "{ends}");
+}
+
+#[test]
+fn who_never_answers_is_not_waited_for_for_ever() {
+    let target =
+        target(Protocol::WebSocket, &server(Defect::Holds(usize::MAX)));
+    let target = target.with_patience(Duration::from_millis(100));
+    let failure = paced(&target, &PACED).expect_err("no answer");
+    assert!(matches!(failure.what, What::Silent), "{failure}");
+    let failure = exchange(&target, &SMALL).expect_err("no answer");
+    assert!(matches!(failure.what, What::Silent), "{failure}");
+}
+
+#[test]
+fn who_does_not_keep_up_is_sent_no_more() {
+    // Of this size four may be in flight on a connection, and no answer comes
+    // before the fifth is.
+    let large = Paced {
+        size: 256 << 10,
+        connections: 1,
+        rate: 1000,
+    };
+    let target = target(Protocol::WebSocket, &server(Defect::Holds(5)));
+    let mut pace = Pace::open(&target, &large).expect("a connection");
+    let mut seen = Seen::new();
+    pace.run(WINDOW, &mut seen).expect("answers");
+    pace.close().expect("a Close");
+    assert!(seen.is_behind);
+    assert_eq!(seen.latency.len(), 5);
+    let told = latency::summary("echo", None, &seen, 1000.0);
+    assert!(!told.is_valid);
+}
+
 /// A WebSocket echo with a defect, for as long as this process lives.
 fn server(defect: Defect) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
@@ -223,6 +371,7 @@ fn serve(mut stream: TcpStream, defect: Defect) -> std::io::Result<()> {
     let mut decoder = Decoder::strict(Sender::Client, 16 << 20);
     decoder.push(&received[length..]);
     let mut held = None;
+    let mut holds = Vec::new();
     loop {
         let mut answers = Vec::new();
         while let Some(frame) = decoder.next_frame().expect("right frames") {
@@ -259,6 +408,15 @@ fn serve(mut stream: TcpStream, defect: Defect) -> std::io::Result<()> {
                     let pair: [Option<Frame>; 2] = [later, Some(earlier)];
                     for frame in pair.into_iter().flatten() {
                         frame.encode(&mut answers);
+                    }
+                }
+                continue;
+            }
+            if let Defect::Holds(count) = defect {
+                holds.push(answer);
+                if holds.len() == count {
+                    for answer in holds.drain(..) {
+                        answer.encode(&mut answers);
                     }
                 }
                 continue;

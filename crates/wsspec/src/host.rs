@@ -66,6 +66,14 @@ impl Launcher {
         self
     }
 
+    /// The same, run by another program, which these words start.
+    #[must_use]
+    pub fn under(mut self, program: &[String]) -> Self {
+        self.words.splice(0..0, program.iter().cloned());
+        self.shown.splice(0..0, program.iter().cloned());
+        self
+    }
+
     /// It listens at this address, if there is one, and does not say so.
     #[must_use]
     pub fn at(self, url: Option<Url>) -> Self {

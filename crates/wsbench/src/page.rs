@@ -1,0 +1,453 @@
+//! The page of a report: tables in Markdown and plots beside them, for a book
+//! to include.
+//!
+//! It says what was measured and what each number means. What follows from
+//! them stands on the page that includes it, and is written by hand.
+
+mod markdown;
+mod overview;
+
+use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
+
+use self::markdown::{
+    address, escape, grouped, heading, interval, left_table, listed, missing,
+    number, octets, reasons, table,
+};
+use self::overview::overview;
+use crate::latency::KEPT_UP;
+use crate::plot::{self, THEMES};
+use crate::report::{
+    Latency, LatencyServer, Measured, Measurement, Memory, Report,
+};
+use crate::svg::Drawing;
+use crate::workload::{Echo, Workload};
+
+/// The parts of answers whose latency is told.
+const QUANTILES: [(f64, &str); 5] = [
+    (0.5, "50 %"),
+    (0.9, "90 %"),
+    (0.99, "99 %"),
+    (0.999, "99.9 %"),
+    (0.9999, "99.99 %"),
+];
+
+/// The knob that is the command of the run.
+const COMMAND_LINE: &str = "command line";
+
+/// A file of a page.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct File {
+    /// Its name, without a folder.
+    pub name: String,
+    /// What is in it.
+    pub text: String,
+}
+
+/// Why a page is not written.
+#[derive(Debug, thiserror::Error)]
+#[error("{path}: {error}", path = path.display())]
+pub struct Unwritable {
+    /// The folder or file.
+    pub path: PathBuf,
+    /// What the system says.
+    pub error: std::io::Error,
+}
+
+/// Makes the page of a report: `NAME.md`, and its plots as
+/// `NAME-WORKLOAD-light.svg` and `NAME-WORKLOAD-dark.svg`.
+///
+/// The same report makes the same files. `folder` is how the page that
+/// includes it gets to the plots, as a book resolves their addresses there.
+#[must_use]
+pub fn files(report: &Report, name: &str, folder: &str) -> Vec<File> {
+    let mut page = Page {
+        report,
+        name: address(name),
+        folder,
+        text: String::new(),
+        plots: Vec::new(),
+    };
+    page.write();
+    let mut files = vec![File {
+        name: format!("{}.md", page.name),
+        text: page.text,
+    }];
+    files.append(&mut page.plots);
+    files
+}
+
+/// Writes the page of the report `name` into a folder, for a page that stands
+/// beside the folder.
+///
+/// # Errors
+///
+/// A folder that can't be made, or a file in it that can't be written.
+pub fn write(
+    report: &Report,
+    name: &str,
+    folder: &Path,
+) -> Result<(), Unwritable> {
+    let whole = std::fs::create_dir_all(folder)
+        .and_then(|()| folder.canonicalize())
+        .map_err(|error| Unwritable {
+            path: folder.to_owned(),
+            error,
+        })?;
+    let beside = whole.file_name().unwrap_or_default();
+    for file in files(report, name, &beside.to_string_lossy()) {
+        let path = folder.join(&file.name);
+        if let Err(error) = std::fs::write(&path, file.text) {
+            return Err(Unwritable { path, error });
+        }
+    }
+    Ok(())
+}
+
+struct Page<'a> {
+    report: &'a Report,
+    name: String,
+    folder: &'a str,
+    text: String,
+    plots: Vec<File>,
+}
+
+impl Page<'_> {
+    fn write(&mut self) {
+        let report = self.report;
+        self.text += "<!-- Written by wsbench report, not by hand. -->\n";
+        self.text += &overview(report);
+        for measurement in &report.measurements {
+            self.text += &heading(&measurement.workload);
+            self.text += &measurement_means(measurement);
+            let drawing = plot::ratios(report, measurement);
+            self.plot(&measurement.workload, drawing);
+            self.text += &measurement_table(measurement);
+        }
+        for memory in &report.memory {
+            self.text += &heading(&memory.workload);
+            self.text += &memory_means(memory);
+            let drawing = plot::memory(report, memory);
+            self.plot(&memory.workload, drawing);
+            self.text += &memory_table(memory);
+        }
+        for latency in &report.latency {
+            self.text += &heading(&latency.workload);
+            self.text += &latency_means(latency);
+            let drawing = plot::latency(report, latency);
+            self.plot(&latency.workload, drawing);
+            self.text += &latency_table(latency);
+        }
+        self.text += &entrants(report);
+        self.text += &knobs(report);
+    }
+
+    /// Shows the plot of a workload, if there is one, for light pages and for
+    /// dark ones; the book's style sheet chooses.
+    fn plot(&mut self, workload: &str, drawing: Option<Drawing>) {
+        let Some(drawing) = drawing else { return };
+        let name = format!("{}-{}", self.name, address(workload));
+        let title = escape(drawing.title());
+        self.text += "<figure class=\"plot\">\n";
+        for theme in &THEMES {
+            let file = File {
+                name: format!("{name}-{}.svg", theme.name),
+                text: drawing.svg(&theme.style()),
+            };
+            let path = match self.folder {
+                "" => file.name.clone(),
+                folder => format!("{folder}/{}", file.name),
+            };
+            _ = writeln!(
+                self.text,
+                "<img class=\"on-{}\" src=\"{}\" alt=\"{title}\" \
+                 loading=\"lazy\">",
+                theme.name,
+                escape(&path)
+            );
+            self.plots.push(file);
+        }
+        self.text += "</figure>\n\n";
+    }
+}
+
+/// What the numbers of a workload mean.
+fn measurement_means(measurement: &Measurement) -> String {
+    let servers = measurement.servers.iter();
+    let blocks = servers
+        .map(|it| it.blocks.len())
+        .max()
+        .unwrap_or(0);
+    let what = unit(measurement);
+    let opening = match echo(&measurement.workload) {
+        Some(Echo {
+            size,
+            depth,
+            connections,
+            ..
+        }) => format!(
+            "Messages of {}, {depth} in flight on each of {connections} \
+             connections. ",
+            octets(size)
+        ),
+        None if what == "handshake" => {
+            "Connections are opened and closed, one at a time. ".to_owned()
+        }
+        None => String::new(),
+    };
+    format!(
+        "{opening}CPU / floor is the server's CPU time per {what} over that \
+         of a raw TCP echo in the same block: the median of {blocks} blocks, \
+         with its 95 % bootstrap interval. System calls, instructions in \
+         user space and context switches are per {what}. How many {what}s \
+         there are in a second is an illustration.\n\n"
+    )
+}
+
+fn measurement_table(measurement: &Measurement) -> String {
+    let what = unit(measurement);
+    let (cpu, rate) = (format!("CPU µs/{what}"), format!("{what}s/s"));
+    let heads = [
+        "server",
+        "CPU / floor [95 %]",
+        cpu.as_str(),
+        "system calls",
+        "instructions",
+        "switches",
+        rate.as_str(),
+    ];
+    let mut servers: Vec<_> = measurement.servers.iter().collect();
+    let ratio = |it: &Measured| it.ratio.map_or(f64::INFINITY, |it| it.median);
+    servers.sort_by(|a, b| {
+        let by_ratio = ratio(a).total_cmp(&ratio(b));
+        by_ratio.then_with(|| a.name.cmp(&b.name))
+    });
+    let rows = servers.iter().map(|it| {
+        vec![
+            escape(&it.name),
+            it.ratio.map_or_else(missing, interval),
+            number(it.cpu_ns.map(|it| it / 1000.0), 2),
+            number(it.system_calls, 2),
+            it.instructions.map_or_else(missing, grouped),
+            number(it.switches, 3),
+            it.per_second.map_or_else(missing, grouped),
+        ]
+    });
+    let mut text = table(&heads, rows.collect());
+    let noise = match measurement.noise {
+        Some(noise) => format!(
+            "Noise: the floor against itself is {}; what differs by less \
+             says nothing.",
+            interval(noise)
+        ),
+        None => "Noise: not known.".to_owned(),
+    };
+    let bound = servers
+        .iter()
+        .filter(|it| it.generator_bound > 0)
+        .map(|it| {
+            let (bound, blocks) = (it.generator_bound, it.blocks.len());
+            format!("{bound} of {blocks} blocks of {}", escape(&it.name))
+        });
+    let bound = match listed(bound) {
+        Some(bound) => format!(
+            "The generator was the limit in {bound}: there the {what}s per \
+             second are its own."
+        ),
+        None => "The generator was the limit in no block.".to_owned(),
+    };
+    _ = write!(text, "\n{noise} {bound}");
+    let lost = servers.iter().filter(|it| {
+        let mut blocks = it.blocks.iter();
+        blocks.any(|it| it.ended_threads > 0)
+    });
+    if let Some(lost) = listed(lost.map(|it| escape(&it.name))) {
+        _ = write!(
+            text,
+            " Threads ended meanwhile, and what they took is not counted, in \
+             {lost}."
+        );
+    }
+    text += "\n";
+    let failed = servers
+        .iter()
+        .filter_map(|it| Some((it.name.as_str(), it.failed.clone()?)));
+    text + &reasons("Failed:", failed)
+}
+
+fn echo(workload: &str) -> Option<Echo> {
+    match workload.parse::<Workload>() {
+        Ok(Workload::Echo(echo)) => Some(echo),
+        _ => None,
+    }
+}
+
+/// What a workload counts.
+fn unit(measurement: &Measurement) -> &'static str {
+    match measurement.workload.as_str() {
+        "handshakes" => "handshake",
+        _ => "message",
+    }
+}
+
+fn memory_means(memory: &Memory) -> String {
+    let count = memory.connections;
+    let how = "The median of fresh processes; the line across a bar goes from \
+               the least to the most.";
+    match memory.workload.strip_prefix("kept-") {
+        Some(size) => format!(
+            "By how much resident memory grows per connection, over what it \
+             was idle, when each of {count} in turn has had one message of {} \
+             echoed and the server is idle again. {how}\n\n",
+            escape(size)
+        ),
+        None => format!(
+            "Resident memory per connection, of {count} that are open and \
+             have had one message of 16 B echoed. {how}\n\n"
+        ),
+    }
+}
+
+fn memory_table(memory: &Memory) -> String {
+    let mut servers: Vec<_> = memory.servers.iter().collect();
+    servers.sort_by(|a, b| {
+        let octets = |it: Option<f64>| it.unwrap_or(f64::INFINITY);
+        octets(a.octets_per_connection)
+            .total_cmp(&octets(b.octets_per_connection))
+            .then_with(|| a.name.cmp(&b.name))
+    });
+    let rows = servers.iter().map(|it| {
+        let each = it.measured.iter();
+        let each = each.map(|it| format!("{:.2}", it / 1024.0));
+        vec![
+            escape(&it.name),
+            number(it.octets_per_connection.map(|it| it / 1024.0), 2),
+            each.collect::<Vec<_>>().join(", "),
+        ]
+    });
+    let heads = ["server", "KiB per connection", "process by process"];
+    let failed = servers
+        .iter()
+        .filter_map(|it| Some((it.name.as_str(), it.failed.clone()?)));
+    table(&heads, rows.collect()) + &reasons("Failed:", failed)
+}
+
+fn latency_means(latency: &Latency) -> String {
+    format!(
+        "{} messages a second, each at a time that was fixed beforehand, \
+         whatever came back until then. Latency is from that time to the end \
+         of the answer, in µs, and so many percent of the answers took no \
+         longer. An illustration: it is this machine's, with its other \
+         work.\n\n",
+        grouped(latency.offered)
+    )
+}
+
+fn latency_table(latency: &Latency) -> String {
+    let at = |server: &LatencyServer, quantile: f64| {
+        let mut quantiles = server.quantiles.iter();
+        let found = quantiles.find(|it| (it.quantile - quantile).abs() < 1e-9);
+        found.map(|it| it.nanoseconds as f64 / 1000.0)
+    };
+    let mut valid: Vec<_> = latency
+        .servers
+        .iter()
+        .filter(|it| invalid(latency, it).is_none())
+        .collect();
+    valid.sort_by(|a, b| {
+        let slow = |it: &LatencyServer| at(it, 0.99).unwrap_or(f64::INFINITY);
+        let by_latency = slow(a).total_cmp(&slow(b));
+        by_latency.then_with(|| a.name.cmp(&b.name))
+    });
+    let rows = valid.iter().map(|it| {
+        let mut row = vec![escape(&it.name)];
+        let quantiles = QUANTILES.iter();
+        row.extend(quantiles.map(|(quantile, _)| {
+            at(it, *quantile).map_or_else(missing, grouped)
+        }));
+        row.push(it.achieved.map_or_else(missing, grouped));
+        row.push(grouped(it.messages as f64));
+        row
+    });
+    let mut heads = vec!["server"];
+    heads.extend(QUANTILES.iter().map(|(_, head)| *head));
+    heads.extend(["answers/s", "answers"]);
+    let mut text = match valid.is_empty() {
+        true => String::new(),
+        false => table(&heads, rows.collect()),
+    };
+    let others = latency
+        .servers
+        .iter()
+        .filter_map(|it| Some((it.name.as_str(), invalid(latency, it)?)));
+    text += &reasons("Not valid, and not shown:", others);
+    text
+}
+
+/// Why a server's latencies say nothing.
+fn invalid(latency: &Latency, server: &LatencyServer) -> Option<String> {
+    let offered = latency.offered;
+    match (&server.failed, server.achieved) {
+        (Some(why), _) => Some(why.clone()),
+        (None, _) if server.is_valid => None,
+        (None, Some(achieved)) if achieved < offered * KEPT_UP => {
+            Some(format!(
+                "{} of {} answers came in a second",
+                grouped(achieved),
+                grouped(offered)
+            ))
+        }
+        (None, _) => Some(match server.generator_late_ns {
+            Some(late) => format!(
+                "the generator was late: by more than {} µs for 1 of 100 \
+                 messages",
+                grouped(late as f64 / 1000.0)
+            ),
+            None => "the generator was the limit".to_owned(),
+        }),
+    }
+}
+
+/// Who took part, who did not and why, and what was left out.
+fn entrants(report: &Report) -> String {
+    let (out, in_it): (Vec<_>, Vec<_>) = report
+        .servers
+        .iter()
+        .partition(|it| it.not_measured.is_some());
+    let rows = in_it.iter().map(|it| {
+        vec![escape(&it.name), escape(&it.language), escape(&it.stack)]
+    });
+    let mut text = heading("Who took part");
+    text += "Each was built as for use and judged by wsspec before: who \
+             breaks a MUST of framing that is not known is not measured.\n\n";
+    text += &left_table(&["server", "language", "stack"], rows.collect());
+    let out = out
+        .iter()
+        .filter_map(|it| Some((it.name.as_str(), it.not_measured.clone()?)));
+    text += &reasons("Not measured:", out);
+    if !report.skipped.is_empty() {
+        text += "\nLeft out:\n\n";
+    }
+    for skipped in &report.skipped {
+        _ = writeln!(text, "- {}", escape(skipped));
+    }
+    text
+}
+
+/// What decides the numbers, and how to have them again.
+fn knobs(report: &Report) -> String {
+    let others = report
+        .knobs
+        .iter()
+        .filter(|it| it.0 != COMMAND_LINE);
+    let rows = others.map(|(name, value)| vec![escape(name), escape(value)]);
+    let mut text = heading("How it was measured");
+    text += &left_table(&["what", "value"], rows.collect());
+    let mut all = report.knobs.iter();
+    if let Some((_, command)) = all.find(|it| it.0 == COMMAND_LINE) {
+        let command = escape(command);
+        text += "\nThe same again, in the same order:\n\n";
+        text += &format!("<pre><code>{command}</code></pre>\n");
+    }
+    text
+}
