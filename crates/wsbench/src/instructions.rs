@@ -60,6 +60,9 @@ pub enum Uncounted {
     /// Callgrind tells no number.
     #[error("callgrind has printed no number of instructions")]
     NoTotal,
+    /// The messages take less than what differs between two runs.
+    #[error("its messages take less than what differs between two runs")]
+    Few,
 }
 
 impl From<NotMeasured> for Uncounted {
@@ -125,7 +128,8 @@ pub fn per_message(
     let few = total(participant, &echo, ROUNDS_BEFORE)?;
     let many = total(participant, &echo, ROUNDS_BEFORE + rounds)?;
     let messages = rounds * echo.depth * echo.connections;
-    Ok((many as f64 - few as f64) / messages as f64)
+    let more = many.checked_sub(few).ok_or(Uncounted::Few)?;
+    Ok(more as f64 / messages as f64)
 }
 
 /// How often each connection sends more the second time.

@@ -89,6 +89,7 @@ pub const FULL: &[Workload] = &[
     echo(16, 1, 1000),
     Workload::Idle(5000),
     Workload::Idle(20_000),
+    Workload::Kept(64 << 10),
     Workload::Kept(1 << 20),
     Workload::Handshakes,
     Workload::Latency(Paced {
