@@ -325,7 +325,7 @@ fn measure(
                 let memory = memory::measure(
                     workload,
                     participants,
-                    plan.processes,
+                    each,
                     tell,
                 );
                 if memory
@@ -430,6 +430,8 @@ fn fitting(
 /// How many turns each server has.
 fn turns_of(plan: &Plan, workload: Workload) -> usize {
     match workload {
+        // The mean of so many connections needs no second process.
+        Workload::Idle(10_000..) => 1,
         Workload::Idle(_) | Workload::Kept(_) => plan.processes,
         Workload::Latency(_) => plan.rounds.blocks,
         Workload::Echo(_) | Workload::Handshakes => plan.times.blocks,
