@@ -10,12 +10,19 @@ use std::path::{Path, PathBuf};
 
 use cargo_metadata::{DependencyKind, Metadata, MetadataCommand, Package};
 
-/// Our own crates that judge, measure or hold no I/O.
-const JUDGES: &[&str] =
-    &["rfc6455", "wsspec", "wsspec-cli", "wsbench", "endpoint"];
+/// Our own crates that judge, measure, hold no I/O or show the others.
+const JUDGES: &[&str] = &[
+    "rfc6455",
+    "wsspec",
+    "wsspec-cli",
+    "wsbench",
+    "endpoint",
+    "book",
+];
 
 /// What each of our crates may use of the others.
 const EDGES: &[(&str, &[&str])] = &[
+    ("book", &[]),
     ("endpoint", &[]),
     ("rfc6455", &[]),
     ("wsspec", &["rfc6455"]),
@@ -337,7 +344,7 @@ fn every_production_variant_has_the_same_functions_in_the_same_order() {
             r#"println!("listening on ws://{address}/ws");"#,
             "// The HTTP phase: what a request meets before any switch, in this order.",
             "// The connection phase: what the framework no longer does.",
-            "// The task of the connection is not the request's: the span goes along.",
+            "// The task of the connection is not the request's: the place has its span.",
             "register.clone().leave_on_signal()",
         ] {
             let one_line = text.split_whitespace();
@@ -452,6 +459,7 @@ fn no_test_sleeps() {
     let needle = concat!("sle", "ep");
     for folder in [
         "tests",
+        "crates/book",
         "crates/rfc6455",
         "crates/wsspec",
         "crates/wsspec-cli",

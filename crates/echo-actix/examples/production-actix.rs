@@ -205,8 +205,7 @@ async fn handshake(
         .max_frame_size(settings.max_frame())
         .aggregate_continuations()
         .max_continuation_size(settings.max_message);
-    // The task of the connection is not the request's: the place has taken the
-    // request's span along.
+    // The task of the connection is not the request's: the place has its span.
     place.span().record("status", 101);
     let cut = request
         .extensions()

@@ -184,8 +184,7 @@ async fn handshake(
         .read_buffer_size(settings.read_buffer)
         .max_frame_size(settings.max_frame())
         .max_message_size(settings.max_message);
-    // The task of the connection is not the request's: the place has taken the
-    // request's span along.
+    // The task of the connection is not the request's: the place has its span.
     Ok(upgrade.on_upgrade(|socket| connection(socket, place)))
 }
 

@@ -187,8 +187,7 @@ fn handshake(
     let upgrade = upgrade
         .protocols([endpoint::SUBPROTOCOL])
         .config(config);
-    // The task of the connection is not the request's: the place has taken the
-    // request's span along.
+    // The task of the connection is not the request's: the place has its span.
     place.span().record("status", 101);
     Ok(upgrade.on_upgrade(|socket| connection(socket, place)))
 }

@@ -152,8 +152,8 @@ async fn check_rate(
     Ok(())
 }
 
-// `WebSocketUpgrade` has a list of origins, too, but compares without case and
-// refuses who has none.
+// `WebSocketUpgrade` can do it, too, but looks behind the check of the
+// credential.
 #[handler]
 async fn check_origin(
     request: &mut Request,
@@ -204,8 +204,7 @@ async fn handshake(
         .max_message_size(Some(settings.max_message));
     let upgrade = WebSocketUpgrade::with_config(config)
         .protocols(&[endpoint::SUBPROTOCOL]);
-    // The task of the connection is not the request's: the place has taken the
-    // request's span along.
+    // The task of the connection is not the request's: the place has its span.
     place.span().record("status", 101);
     let upgraded =
         upgrade.upgrade(request, response, |socket| connection(socket, place));

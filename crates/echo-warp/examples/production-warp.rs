@@ -242,8 +242,7 @@ fn handshake(
     if let Some(it) = endpoint::subprotocol(fields(&headers)) {
         response = response.header(SEC_WEBSOCKET_PROTOCOL, it);
     }
-    // The task of the connection is not the request's: the place has taken the
-    // request's span along.
+    // The task of the connection is not the request's: the place has its span.
     place.span().record("status", status.as_u16());
     let upgraded = async move {
         // The stream is ours only when this response has been sent.

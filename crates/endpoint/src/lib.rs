@@ -7,6 +7,8 @@
 //! its status code, and a [`Transport`] stream lets the last Close arrive.
 //! Nothing here knows a framework, or opens a socket: that is what the six
 //! `production-*` examples show, each in its framework's words.
+//!
+//! The book has a page about it: `docs/src/production.md`.
 
 mod access;
 mod ahead;

@@ -28,7 +28,8 @@ pub enum Refusal {
     /// The version is not the one that is spoken (RFC 6455 §4.2.2).
     #[error("only version 13 of the WebSocket protocol is spoken here")]
     Version,
-    /// The same over HTTP/2, which knows no 426.
+    /// The same over HTTP/2, where a 426 has no `Upgrade` to name a
+    /// protocol in.
     #[error("only version 13 of the WebSocket protocol is spoken here")]
     VersionOverHttp2,
     /// The request does not ask for WebSocket at all (RFC 9110 §15.5.22).

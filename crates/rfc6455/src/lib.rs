@@ -7,6 +7,8 @@
 //! opcode, any [`LengthForm`], with or without a [`MaskingKey`], and what is
 //! legal is decided elsewhere: by [`Rules`], one [`Violation`] per rule.
 //!
+//! The book has a page about it: `docs/src/frame.md`.
+//!
 //! | module | holds |
 //! |---|---|
 //! | [`frame`] | [`Frame`], its [`Header`] and [`LengthForm`]: octets out |

@@ -4,6 +4,8 @@
 //! them at a time over one [`Endpoint`] and gives each an [`Outcome`]. What
 //! the server is known to break stands in its `server.toml`, see [`target`].
 //!
+//! The book has a page about it: `docs/src/test-your-server.md`.
+//!
 //! | module | holds |
 //! |---|---|
 //! | [`cases`] | the cases, one module a section of the RFC |
