@@ -45,11 +45,11 @@ pub(crate) struct Run {
     #[arg(long, value_name = "TEXT")]
     pub(crate) filter: Vec<String>,
 
-    /// Few workloads, short windows: for a laptop (the default)
+    /// Few workloads, few blocks: for a laptop (the default)
     #[arg(long, conflicts_with = "full")]
     pub(crate) short: bool,
 
-    /// All workloads, long windows: for a page that others read
+    /// All workloads, many blocks: for a page that others read
     #[arg(long)]
     pub(crate) full: bool,
 
@@ -70,7 +70,8 @@ pub(crate) struct Run {
           value_parser = clap::value_parser!(u16).range(1..))]
     processors: u16,
 
-    /// How many blocks; in each every server has its turn once
+    /// How many blocks; in each every server has its turn once, and fewer
+    /// than 6 make no interval
     #[arg(long, value_name = "N",
           value_parser = clap::value_parser!(u32).range(1..=1000))]
     blocks: Option<u32>,
@@ -113,20 +114,24 @@ const fn times(warm_up: u64, window: u64, blocks: usize) -> Times {
     }
 }
 
-/// Takes less than two minutes with 23 that take part, whom to judge takes 20
-/// seconds: 23 × 7 blocks of 160 ms, opening and closing included, are 26 s,
-/// system calls are counted in 23 × 250 ms, both for two workloads: 64 s; and
-/// 23 fresh processes with 1,000 idle connections take 0.7 s each: 16 s.
-const SHORT: Times = times(40, 100, 7);
+/// Takes about two minutes with 23 that take part, whom to judge takes 20
+/// seconds. A turn takes 160 ms, as it also opens and closes its connections,
+/// about 50 ms for 64; 22 servers and the floor's 7 make 29 turns in a block:
+/// 9 blocks are 42 s. System calls are counted in 23 × 310 ms: 7 s. Both for
+/// two workloads are 98 s; and 23 fresh processes with 1,000 idle connections
+/// take 0.7 s each: 16 s.
+const SHORT: Times = times(30, 80, 9);
 
 /// Is asked for, and not in a short run by itself.
 const SHORT_ROUNDS: Times = times(100, 500, 2);
 
-/// Blocks of less, and fewer, did not tell servers apart that are nearly the
-/// same.
-const FULL: Times = times(300, 600, 15);
+/// Many short turns close to the floor's tell more than a few long ones, as a
+/// machine drifts within seconds: 15 of 600 ms gave the floor against itself
+/// an interval of [0.86, 1.04]. A turn takes 250 ms with its 50 ms for 64
+/// connections, and 31 blocks of 29 turns 225 s for a workload.
+const FULL: Times = times(60, 140, 31);
 
-/// One answer in ten thousand is told, so there have to be several of those.
+/// 50,000 answers at 5,000 a second, of which 50 take longer than 99.9 %.
 const FULL_ROUNDS: Times = times(500, 2000, 5);
 
 impl Run {

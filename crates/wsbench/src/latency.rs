@@ -27,6 +27,10 @@ pub const KEPT_UP: f64 = 0.99;
 /// is what a timer and a busy processor cost at most.
 pub const MOST_LATE: u64 = 200_000;
 
+/// So many answers at least lie beyond a quantile that is told: a few are
+/// chance.
+const BEYOND: f64 = 10.0;
+
 /// Measures every server that has not failed, and takes `tell` and the times
 /// as blocks do: a round is a block.
 pub fn measure(
@@ -97,7 +101,10 @@ pub fn summary(
     let is_whole = failed.is_none() && !seen.latency.is_empty();
     let mut quantiles = Vec::new();
     if is_whole {
-        quantiles.extend(QUANTILES.map(|quantile| Quantile {
+        let messages = seen.latency.len();
+        let told = QUANTILES.into_iter();
+        let told = told.filter(|it| is_backed(*it, messages));
+        quantiles.extend(told.map(|quantile| Quantile {
             quantile,
             nanoseconds: seen.latency.value_at_quantile(quantile),
         }));
@@ -117,6 +124,13 @@ pub fn summary(
         quantiles,
         failed,
     }
+}
+
+/// Whether so many answers can tell a quantile; the largest of all is a fact.
+fn is_backed(quantile: f64, messages: u64) -> bool {
+    // 1 - 0.9999 is a little less than it should be.
+    let beyond = messages as f64 * (1.0 - quantile) + 1e-6;
+    quantile >= 1.0 || beyond >= BEYOND
 }
 
 #[cfg(test)]
@@ -144,10 +158,19 @@ mod tests {
         assert!(server.is_valid);
         assert_eq!(server.messages, 1000);
         let told = server.quantiles.iter().map(|it| it.quantile);
-        assert_eq!(told.collect::<Vec<_>>(), QUANTILES);
+        let told: Vec<_> = told.collect();
+        assert_eq!(told[..12], QUANTILES[..12]);
+        assert_eq!(told[12..], [1.0]);
         let values = server.quantiles.iter();
         assert!(values.is_sorted_by_key(|it| it.nanoseconds));
         assert!(QUANTILES.is_sorted());
+    }
+
+    #[test]
+    fn what_few_answers_lie_beyond_is_not_told() {
+        assert!(is_backed(0.99, 1000) && !is_backed(0.99, 999));
+        assert!(is_backed(0.9999, 100_000) && !is_backed(0.9999, 99_000));
+        assert!(is_backed(0.0, 10) && is_backed(1.0, 1));
     }
 
     #[test]

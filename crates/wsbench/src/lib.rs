@@ -6,6 +6,8 @@
 //! TCP echo that moves the same octets in the same block. Linux alone tells
 //! what it takes.
 //!
+//! The book has a page about it: `docs/src/measuring.md`.
+//!
 //! | module | holds |
 //! |---|---|
 //! | [`workload`] | what is sent: size, depth, connections |

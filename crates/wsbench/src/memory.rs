@@ -14,8 +14,13 @@ use crate::servers::{NotMeasured, Participant};
 use crate::stats::median;
 use crate::workload::{Echo, Workload};
 
-/// A server frees what it frees behind its last answer within this time.
-const SETTLED: Duration = Duration::from_millis(50);
+/// A server that takes the same twice, with this time between, has freed what
+/// it frees after its last answer.
+const SETTLED: Duration = Duration::from_millis(100);
+
+/// So often it is asked at most: what a garbage collector leaves for later is
+/// memory that is taken, too.
+const MOST_READINGS: usize = 20;
 
 /// Why there is no number.
 #[derive(Debug, thiserror::Error)]
@@ -70,7 +75,10 @@ pub fn measure(
         }
         servers.push(MemoryServer {
             name: participant.name.clone(),
-            octets_per_connection: median(&octets),
+            octets_per_connection: match failed {
+                None => median(&octets),
+                Some(_) => None,
+            },
             measured: octets,
             failed,
         });
@@ -129,8 +137,16 @@ fn octets_per_connection(
     Ok((after as f64 - before as f64) / connections as f64)
 }
 
-/// Resident memory when there has been nothing to do for a moment.
+/// Resident memory when it no longer changes.
 fn settled(running: &mut Running) -> Result<u64, Unmeasured> {
-    running.wait(SETTLED);
-    resident(running.pid)
+    let mut before = resident(running.pid)?;
+    for _ in 0..MOST_READINGS {
+        running.wait(SETTLED);
+        let now = resident(running.pid)?;
+        if now == before {
+            break;
+        }
+        before = now;
+    }
+    Ok(before)
 }

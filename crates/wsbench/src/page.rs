@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 
 use self::markdown::{
     address, escape, grouped, heading, interval, left_table, listed, missing,
-    number, octets, reasons, table,
+    number, octets, percent, reasons, table,
 };
 use self::overview::overview;
 use crate::latency::KEPT_UP;
@@ -174,10 +174,18 @@ impl Page<'_> {
 /// What the numbers of a workload mean.
 fn measurement_means(measurement: &Measurement) -> String {
     let servers = measurement.servers.iter();
-    let blocks = servers
-        .map(|it| it.blocks.len())
-        .max()
-        .unwrap_or(0);
+    let blocks = servers.clone().flat_map(|it| &it.blocks);
+    let blocks = blocks.map(|it| it.block + 1).max();
+    let blocks = blocks.unwrap_or(0);
+    let mut ratios = servers.filter_map(|it| it.ratio);
+    let intervals = match ratios.any(|it| it.ends().is_some()) {
+        true => "with its 95 % bootstrap interval",
+        false => "which are too few for an interval",
+    };
+    let floor = match measurement.workload.as_str() {
+        "handshakes" => "of a bare TCP connection, opened and closed,",
+        _ => "of a raw TCP echo",
+    };
     let what = unit(measurement);
     let opening = match echo(&measurement.workload) {
         Some(Echo {
@@ -197,10 +205,12 @@ fn measurement_means(measurement: &Measurement) -> String {
     };
     format!(
         "{opening}CPU / floor is the server's CPU time per {what} over that \
-         of a raw TCP echo in the same block: the median of {blocks} blocks, \
-         with its 95 % bootstrap interval. System calls, instructions in \
-         user space and context switches are per {what}. How many {what}s \
-         there are in a second is an illustration.\n\n"
+         {floor} right before and behind: the median of {blocks} blocks, \
+         {intervals}. System calls, instructions in user space and context \
+         switches are per {what}. How many {what}s there are in a second is \
+         an illustration. Busy is which part of the time the server, of the \
+         processors that it may use, and the generator had something to do.\
+         \n\n"
     )
 }
 
@@ -215,6 +225,8 @@ fn measurement_table(measurement: &Measurement) -> String {
         "instructions",
         "switches",
         rate.as_str(),
+        "server busy",
+        "generator busy",
     ];
     let mut servers: Vec<_> = measurement.servers.iter().collect();
     let ratio = |it: &Measured| it.ratio.map_or(f64::INFINITY, |it| it.median);
@@ -231,6 +243,11 @@ fn measurement_table(measurement: &Measurement) -> String {
             it.instructions.map_or_else(missing, grouped),
             number(it.switches, 3),
             it.per_second.map_or_else(missing, grouped),
+            match measurement.has_waited(it) {
+                true => format!("{}, waited", percent(it.server_busy)),
+                false => percent(it.server_busy),
+            },
+            percent(it.generator_busy),
         ]
     });
     let mut text = table(&heads, rows.collect());
@@ -246,17 +263,29 @@ fn measurement_table(measurement: &Measurement) -> String {
         .iter()
         .filter(|it| it.generator_bound > 0)
         .map(|it| {
-            let (bound, blocks) = (it.generator_bound, it.blocks.len());
-            format!("{bound} of {blocks} blocks of {}", escape(&it.name))
+            let (bound, turns) = (it.generator_bound, it.blocks.len());
+            format!("{bound} of {turns} turns of {}", escape(&it.name))
         });
     let bound = match listed(bound) {
         Some(bound) => format!(
             "The generator was the limit in {bound}: there the {what}s per \
              second are its own."
         ),
-        None => "The generator was the limit in no block.".to_owned(),
+        None => "The generator was the limit in no turn.".to_owned(),
     };
     _ = write!(text, "\n{noise} {bound}");
+    if measurement.has_waiting_floor() {
+        text += " The floor waited for the generator: ratios are lower bounds.";
+    }
+    let waited = servers.iter();
+    let waited = waited.filter(|it| measurement.has_waited(it));
+    if let Some(waited) = listed(waited.map(|it| escape(&it.name))) {
+        _ = write!(
+            text,
+            " More than half of the time was waited for something else, such \
+             as the acknowledgement that Nagle's algorithm wants, by {waited}."
+        );
+    }
     let lost = servers.iter().filter(|it| {
         let mut blocks = it.blocks.iter();
         blocks.any(|it| it.ended_threads > 0)
@@ -337,8 +366,9 @@ fn latency_means(latency: &Latency) -> String {
         "{} messages a second, each at a time that was fixed beforehand, \
          whatever came back until then. Latency is from that time to the end \
          of the answer, in µs, and so many percent of the answers took no \
-         longer. An illustration: it is this machine's, with its other \
-         work.\n\n",
+         longer; of what is told, ten answers or more took longer. So many \
+         µs after its time at most were 99 % of the messages sent. An \
+         illustration: it is this machine's, with its other work.\n\n",
         grouped(latency.offered)
     )
 }
@@ -359,19 +389,26 @@ fn latency_table(latency: &Latency) -> String {
         let by_latency = slow(a).total_cmp(&slow(b));
         by_latency.then_with(|| a.name.cmp(&b.name))
     });
+    // The rare slow ones need many answers.
+    let mut shown = QUANTILES.to_vec();
+    shown.retain(|(quantile, _)| {
+        valid.iter().any(|it| at(it, *quantile).is_some())
+    });
     let rows = valid.iter().map(|it| {
         let mut row = vec![escape(&it.name)];
-        let quantiles = QUANTILES.iter();
+        let quantiles = shown.iter();
         row.extend(quantiles.map(|(quantile, _)| {
             at(it, *quantile).map_or_else(missing, grouped)
         }));
+        let late = it.generator_late_ns.map(|it| it as f64 / 1000.0);
+        row.push(late.map_or_else(missing, grouped));
         row.push(it.achieved.map_or_else(missing, grouped));
         row.push(grouped(it.messages as f64));
         row
     });
     let mut heads = vec!["server"];
-    heads.extend(QUANTILES.iter().map(|(_, head)| *head));
-    heads.extend(["answers/s", "answers"]);
+    heads.extend(shown.iter().map(|(_, head)| *head));
+    heads.extend(["sent late, 99 %", "answers/s", "answers"]);
     let mut text = match valid.is_empty() {
         true => String::new(),
         false => table(&heads, rows.collect()),

@@ -8,7 +8,6 @@ pub(crate) use self::theme::{Group, THEMES};
 use self::scale::{Scale, number};
 use crate::report::{Latency, LatencyServer, Measurement, Memory, Report};
 use crate::servers::FLOOR;
-use crate::stats::Interval;
 use crate::svg::{Drawing, Place, WIDTH, width};
 
 /// How high the row of a bar is.
@@ -40,18 +39,18 @@ pub(crate) fn ratios(
     let servers = servers.filter(|it| it.name != FLOOR);
     let mut bars: Vec<Bar> = servers
         .filter_map(|it| {
-            let Interval { median, low, high } = it.ratio?;
+            let ratio = it.ratio?;
             Some(Bar {
                 name: &it.name,
                 group: Group::of(report, &it.name),
-                value: median,
-                range: Some((low, high)),
-                text: format!("{median:.2}"),
+                value: ratio.median,
+                range: ratio.ends(),
+                text: format!("{:.2}", ratio.median),
             })
         })
         .collect();
     sort(&mut bars);
-    let ends = bars.iter().filter_map(|it| it.range);
+    let ends = bars.iter().map(Bar::ends);
     let least = ends
         .clone()
         .fold(1.0, |least, it| it.0.min(least));
@@ -91,7 +90,7 @@ pub(crate) fn memory(report: &Report, memory: &Memory) -> Option<Drawing> {
         })
         .collect();
     sort(&mut bars);
-    let ends = bars.iter().filter_map(|it| it.range);
+    let ends = bars.iter().map(Bar::ends);
     let scale = Scale::linear(ends.fold(0.0, |most, it| it.1.max(most)));
     let title = format!("Resident memory per connection, {}", memory.workload);
     draw_bars(&title, "KiB per connection", &scale, None, &bars)
@@ -126,6 +125,13 @@ struct Bar<'a> {
     range: Option<(f64, f64)>,
     /// What stands at its end.
     text: String,
+}
+
+impl Bar<'_> {
+    /// The least and the most of it that is drawn.
+    fn ends(&self) -> (f64, f64) {
+        self.range.unwrap_or((self.value, self.value))
+    }
 }
 
 fn sort(bars: &mut [Bar]) {
@@ -167,13 +173,15 @@ fn draw_bars(
     for (row, bar) in bars.iter().enumerate() {
         let y = TOP + (row as f64 + 0.5) * ROW;
         let Bar { name, text, .. } = bar;
-        let (low, high) = bar.range.unwrap_or((bar.value, bar.value));
+        let (low, high) = bar.ends();
         let whole = format!("{name}: {text}");
         let corners = ((x(base), y - 7.0), (x(bar.value), y + 7.0));
         drawing.bar(bar.group.class(), corners.0, corners.1, &whole);
-        drawing.line("range", (x(low), y), (x(high), y));
-        for end in [low, high] {
-            drawing.line("range", (x(end), y - 3.0), (x(end), y + 3.0));
+        if bar.range.is_some() {
+            drawing.line("range", (x(low), y), (x(high), y));
+            for end in [low, high] {
+                drawing.line("range", (x(end), y - 3.0), (x(end), y + 3.0));
+            }
         }
         drawing.text("end", (left - 6.0, y + 4.5), &cut(name));
         let end = x(high).max(x(base)) + 5.0;

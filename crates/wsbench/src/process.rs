@@ -7,6 +7,7 @@
 //! ends takes its time along: how many did is told, not what they took.
 
 use std::collections::{BTreeMap, HashSet};
+use std::io::Read as _;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -115,19 +116,52 @@ impl Thread {
             switches += field(&text, name).ok_or_else(|| strange(&status))?;
         }
         Ok(Self {
-            nanoseconds: scheduled(&format!("{path}/schedstat"))?,
+            nanoseconds: Scheduled::read(&format!("{path}/schedstat"))?.ran,
             switches,
         })
     }
 }
 
-/// The processor time that the calling thread has taken, in nanoseconds.
-///
-/// # Errors
-///
-/// A system that does not tell.
-pub fn own_nanoseconds() -> Result<u64, Unmeasured> {
-    scheduled("/proc/thread-self/schedstat")
+/// How the time of a thread was spent in which it had something to do, in
+/// nanoseconds.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Scheduled {
+    /// On a processor.
+    pub ran: u64,
+    /// Waiting for a processor, on which something else ran.
+    pub waited: u64,
+}
+
+impl Scheduled {
+    /// Of the calling thread, up to now.
+    ///
+    /// # Errors
+    ///
+    /// A system that does not tell.
+    pub fn own() -> Result<Self, Unmeasured> {
+        Self::read("/proc/thread-self/schedstat")
+    }
+
+    /// What has been spent since.
+    #[must_use]
+    pub fn since(&self, before: &Self) -> Self {
+        Self {
+            ran: self.ran.saturating_sub(before.ran),
+            waited: self.waited.saturating_sub(before.waited),
+        }
+    }
+
+    fn read(path: &str) -> Result<Self, Unmeasured> {
+        Self::parse(&read(path)?).ok_or_else(|| strange(path))
+    }
+
+    fn parse(text: &str) -> Option<Self> {
+        let mut fields = text.split_whitespace();
+        Some(Self {
+            ran: fields.next()?.parse().ok()?,
+            waited: fields.next()?.parse().ok()?,
+        })
+    }
 }
 
 /// The resident memory of the processes of a group, in octets.
@@ -170,7 +204,7 @@ pub fn raise_descriptors() -> u64 {
     limit.current.unwrap_or(u64::MAX)
 }
 
-/// Counts the system calls of a server.
+/// Counts the system calls of a server, until it is dropped.
 #[derive(Debug)]
 pub struct SystemCalls(Child);
 
@@ -183,7 +217,7 @@ impl SystemCalls {
     pub fn check() -> Result<(), Unmeasured> {
         let mut child = perf(&["--", "true"])?;
         end(&mut child, false)?;
-        counted(child).map(|_| ())
+        counted(&mut child).map(|_| ())
     }
 
     /// Begins to count, for all threads of the group.
@@ -204,8 +238,6 @@ impl SystemCalls {
         while events(Path::new(&folder)) < threads {
             let ended = counting.0.try_wait();
             if ended.is_ok_and(|it| it.is_some()) || Instant::now() > deadline {
-                _ = counting.0.kill();
-                _ = counting.0.wait();
                 return Err(Unmeasured::Perf(
                     "perf does not attach to the server".to_owned(),
                 ));
@@ -222,7 +254,15 @@ impl SystemCalls {
     /// Something else than a number.
     pub fn end(mut self) -> Result<u64, Unmeasured> {
         end(&mut self.0, true)?;
-        counted(self.0)
+        counted(&mut self.0)
+    }
+}
+
+impl Drop for SystemCalls {
+    fn drop(&mut self) {
+        // What stays attached slows the server down in all that follows.
+        _ = self.0.kill();
+        _ = self.0.wait();
     }
 }
 
@@ -261,12 +301,15 @@ fn end(child: &mut Child, interrupt: bool) -> Result<(), Unmeasured> {
     Ok(())
 }
 
-/// The number in what `perf` has printed.
-fn counted(child: Child) -> Result<u64, Unmeasured> {
-    let output = child
-        .wait_with_output()
-        .map_err(|error| Unmeasured::Perf(error.to_string()))?;
-    let text = String::from_utf8_lossy(&output.stderr);
+/// The number in what `perf` has printed, which has ended.
+fn counted(child: &mut Child) -> Result<u64, Unmeasured> {
+    let mut printed = Vec::new();
+    if let Some(mut stderr) = child.stderr.take() {
+        stderr
+            .read_to_end(&mut printed)
+            .map_err(|error| Unmeasured::Perf(error.to_string()))?;
+    }
+    let text = String::from_utf8_lossy(&printed);
     let mut lines = text
         .lines()
         .filter(|it| it.contains(SYSTEM_CALLS));
@@ -327,14 +370,6 @@ fn numbers(folder: &str) -> Result<Vec<u32>, Unmeasured> {
     Ok(numbers.collect())
 }
 
-fn scheduled(path: &str) -> Result<u64, Unmeasured> {
-    let text = read(path)?;
-    let first = text.split_whitespace().next();
-    first
-        .and_then(|it| it.parse().ok())
-        .ok_or_else(|| strange(path))
-}
-
 /// The number behind a name and a colon.
 fn field(text: &str, name: &str) -> Option<u64> {
     let mut values = text.lines().filter_map(|line| {
@@ -383,6 +418,18 @@ mod tests {
             ended_threads: 1,
         };
         assert_eq!(after.since(&before), used);
+    }
+
+    #[test]
+    fn the_time_in_the_queue_is_the_second_number() {
+        let parse = Scheduled::parse;
+        let told = parse("1500 200 3\n").expect("two numbers");
+        let (ran, waited) = (1500, 200);
+        assert_eq!(told, Scheduled { ran, waited });
+        assert_eq!(parse("1500\n"), None);
+        let later = parse("1700 230 4\n").expect("two numbers");
+        let (ran, waited) = (200, 30);
+        assert_eq!(later.since(&told), Scheduled { ran, waited });
     }
 
     #[test]

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+use crate::servers::FLOOR;
 use crate::stats::Interval;
 
 /// The version of the form.
@@ -41,6 +42,10 @@ pub struct Entrant {
     pub not_measured: Option<String>,
 }
 
+/// A server that is at work for less than this part of the time waits for
+/// more than half of it.
+const HALF: f64 = 0.5;
+
 /// A workload, measured in blocks.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Measurement {
@@ -52,13 +57,38 @@ pub struct Measurement {
     pub servers: Vec<Measured>,
 }
 
+impl Measurement {
+    /// Whether the floor waited for the generator in most of its turns: a
+    /// server that waits falls asleep and is woken, so it took more than its
+    /// messages need, and all ratios are lower bounds.
+    #[must_use]
+    pub fn has_waiting_floor(&self) -> bool {
+        let mut servers = self.servers.iter();
+        servers
+            .find(|it| it.name == FLOOR)
+            .is_some_and(Measured::is_generator_bound)
+    }
+
+    /// Whether a server waited for more than half of the time, and neither for
+    /// the generator nor for what all others wait for.
+    #[must_use]
+    pub fn has_waited(&self, server: &Measured) -> bool {
+        let waits = |it: &Measured| it.server_busy.map(|it| it < HALF);
+        let mut others = self.servers.iter();
+        waits(server) == Some(true)
+            && !server.is_generator_bound()
+            && others.any(|it| waits(it) == Some(false))
+    }
+}
+
 /// What a server took for a workload. A message is a handshake where those
 /// are measured.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Measured {
     /// The server's label.
     pub name: String,
-    /// Processor time per message, as a multiple of the floor's.
+    /// Processor time per message, as a multiple of the floor's: the median of
+    /// the blocks' [`ratio`](Block::ratio), and 1 of the floor itself.
     pub ratio: Option<Interval>,
     /// Processor time per message in nanoseconds, the median of blocks.
     pub cpu_ns: Option<f64>,
@@ -70,18 +100,32 @@ pub struct Measured {
     pub instructions: Option<f64>,
     /// Messages per second, the median of blocks: an illustration.
     pub per_second: Option<f64>,
+    /// Which part of the time the server was at work, from 0 to 1, of all the
+    /// processors that it may use; the median of blocks.
+    pub server_busy: Option<f64>,
+    /// Which part of the time the generator was at work, or could have been
+    /// but for other programs, from 0 to 1; the median of blocks.
+    pub generator_busy: Option<f64>,
     /// The generator's own processor time per message in nanoseconds, the
     /// median of blocks.
     pub generator_ns: Option<f64>,
     /// In how many blocks the generator was the limit.
     pub generator_bound: usize,
-    /// Why there are no more blocks.
+    /// Why there are no more blocks, and no number but theirs.
     pub failed: Option<String>,
-    /// The blocks.
+    /// The blocks; of the floor its turns, of which a block has several.
     pub blocks: Vec<Block>,
 }
 
-/// One server in one block.
+impl Measured {
+    /// Whether the generator was the limit in most turns.
+    #[must_use]
+    pub fn is_generator_bound(&self) -> bool {
+        self.generator_bound * 2 > self.blocks.len()
+    }
+}
+
+/// One turn of a server in one block.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Block {
     /// Which block, from 0 up.
@@ -98,8 +142,14 @@ pub struct Block {
     pub ended_threads: usize,
     /// The generator's processor time in nanoseconds.
     pub generator_cpu_ns: u64,
+    /// How long the generator waited for its processor, in nanoseconds.
+    #[serde(default)]
+    pub generator_waited_ns: u64,
     /// Whether the generator was the limit.
     pub generator_bound: bool,
+    /// The floor's processor time per message in nanoseconds, the mean of its
+    /// turn before this one and of its turn behind; `None` of the floor.
+    pub floor_ns: Option<f64>,
 }
 
 impl Block {
@@ -107,6 +157,13 @@ impl Block {
     #[must_use]
     pub fn cpu_per_message(&self) -> f64 {
         self.cpu_ns as f64 / self.messages.max(1) as f64
+    }
+
+    /// The same as a multiple of the floor's.
+    #[must_use]
+    pub fn ratio(&self) -> Option<f64> {
+        let floor = self.floor_ns.filter(|it| *it > 0.0)?;
+        Some(self.cpu_per_message() / floor)
     }
 }
 
@@ -228,7 +285,23 @@ impl Report {
         }
     }
 
-    /// Writes it as JSON.
+    /// Sees whether a file can be written, and leaves what is in it.
+    ///
+    /// # Errors
+    ///
+    /// Why it can't.
+    pub fn can_be_written(path: &Path) -> Result<(), BadReport> {
+        let mut options = std::fs::OpenOptions::new();
+        match options.create(true).append(true).open(path) {
+            Ok(_) => Ok(()),
+            Err(error) => Err(BadReport::File {
+                path: path.to_owned(),
+                error,
+            }),
+        }
+    }
+
+    /// Writes it as JSON, or leaves the file as it was.
     ///
     /// # Errors
     ///
@@ -239,10 +312,18 @@ impl Report {
             Ok(text) => text + "\n",
             Err(error) => return Err(BadReport::Json { path, error }),
         };
-        match std::fs::write(&path, text) {
-            Ok(()) => Ok(()),
-            Err(error) => Err(BadReport::File { path, error }),
-        }
+        // What is no file, such as a terminal, has nothing to be kept.
+        let is_file = std::fs::metadata(&path).is_ok_and(|it| it.is_file());
+        let written = match is_file {
+            false => std::fs::write(&path, text),
+            true => {
+                let mut aside = path.clone().into_os_string();
+                aside.push(".part");
+                std::fs::write(&aside, text)
+                    .and_then(|()| std::fs::rename(&aside, &path))
+            }
+        };
+        written.map_err(|error| BadReport::File { path, error })
     }
 }
 
@@ -328,8 +409,8 @@ mod tests {
     fn interval(median: f64) -> Interval {
         Interval {
             median,
-            low: median - 0.1,
-            high: median + 0.1,
+            low: Some(median - 0.1),
+            high: Some(median + 0.1),
         }
     }
 
@@ -342,6 +423,8 @@ mod tests {
             system_calls: None,
             instructions: None,
             per_second: None,
+            server_busy: None,
+            generator_busy: None,
             generator_ns: None,
             generator_bound: 0,
             failed: None,
@@ -353,7 +436,9 @@ mod tests {
                 switches: 3,
                 ended_threads: 0,
                 generator_cpu_ns: 1,
+                generator_waited_ns: 2,
                 generator_bound: false,
+                floor_ns: Some(617.25),
             }],
         });
         Report {
@@ -381,11 +466,44 @@ mod tests {
         };
         assert_eq!((a.server.as_str(), b.server.as_str()), ("a", "b"));
         assert!((a.ratio() - 0.5).abs() < 1e-9);
-        assert!(!a.before.overlaps(&a.after));
-        assert!(b.before.overlaps(&b.after));
+        assert_eq!(a.before.overlaps(&a.after), Some(false));
+        assert_eq!(b.before.overlaps(&b.after), Some(true));
         let unmatched =
             ["16B-d1-c64 gone: only before", "16B-d1-c64 new: only after"];
         assert_eq!(comparison.unmatched, unmatched);
+    }
+
+    #[test]
+    fn a_block_is_compared_with_the_floor_beside_it() {
+        let report = report(&[("a", 2.0)]);
+        let block = &report.measurements[0].servers[0].blocks[0];
+        let ratio = block.ratio().expect("a floor");
+        assert!((ratio - 2.0).abs() < 1e-9, "{ratio}");
+        for floor_ns in [None, Some(0.0)] {
+            let block = Block {
+                floor_ns,
+                ..block.clone()
+            };
+            assert_eq!(block.ratio(), None);
+        }
+    }
+
+    #[test]
+    fn who_waits_alone_is_told() {
+        let mut report = report(&[(FLOOR, 1.0), ("idle", 2.0)]);
+        let measurement = &mut report.measurements[0];
+        let told = |it: &Measurement| it.has_waited(&it.servers[1]);
+        assert!(!told(measurement));
+        measurement.servers[1].server_busy = Some(0.3);
+        measurement.servers[0].server_busy = Some(0.4);
+        assert!(!told(measurement), "the floor waits, too");
+        measurement.servers[0].server_busy = Some(0.9);
+        assert!(told(measurement));
+        measurement.servers[1].generator_bound = 1;
+        assert!(!told(measurement), "it waits for the generator");
+        assert!(!measurement.has_waiting_floor());
+        measurement.servers[0].generator_bound = 1;
+        assert!(measurement.has_waiting_floor());
     }
 
     #[test]

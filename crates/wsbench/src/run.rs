@@ -1,5 +1,6 @@
 //! `wsbench run`: builds servers, judges them, measures them, ends them.
 
+use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
@@ -43,11 +44,11 @@ const VARIABLES: [&str; 3] =
 
 pub(crate) fn run(arguments: &Run) -> Exit {
     let plan = arguments.plan();
-    if let Some(report) = &arguments.report {
-        let folder = report.parent().filter(|it| *it != Path::new(""));
-        if folder.is_some_and(|it| !it.is_dir()) {
-            usage(&format!("{}: there is no such folder", report.display()));
-        }
+    // Better now than when all has been measured.
+    if let Some(path) = &arguments.report
+        && let Err(error) = Report::can_be_written(path)
+    {
+        usage(&error.to_string());
     }
     let servers = load(&configs(arguments));
     let targets = targets(&servers, arguments);
@@ -86,6 +87,10 @@ pub(crate) fn run(arguments: &Run) -> Exit {
             stack: server.stack.clone(),
             not_measured,
         });
+    }
+    if participants.iter().all(Participant::is_floor) {
+        anstream::eprintln!("wsbench: nobody is left to be measured");
+        return exit.max(Exit::NotStarted);
     }
     let mut report = Report {
         schema: SCHEMA,
@@ -163,6 +168,15 @@ fn targets<'a>(
         .collect();
     if fitting.is_empty() {
         usage("no server is what --variant and --filter ask for");
+    }
+    let mut labels = HashSet::new();
+    for (server, name, _) in &fitting {
+        let label = format!("{}/{name}", server.name);
+        if !labels.insert(label.clone()) {
+            usage(&format!(
+                "{label} is there twice; give one of them another `name`"
+            ));
+        }
     }
     fitting
 }
@@ -295,10 +309,16 @@ fn measure(
     let mut counting = Counting::new(plan, participants, report);
     tell_estimate(plan, participants.len(), counting.servers.len());
     let mut exit = Exit::AsExpected;
+    let mut measured = Vec::new();
     for asked in &plan.workloads {
         let Some(workload) = fitting(*asked, descriptors, report) else {
             continue;
         };
+        // Two may have become one where descriptors are few.
+        if measured.contains(&workload) {
+            continue;
+        }
+        measured.push(workload);
         let not_fitting: Vec<_> = participants
             .iter()
             .filter(|it| !blocks::fits(it, workload))
@@ -309,7 +329,8 @@ fn measure(
             skip(report, line);
         }
         let each = turns_of(plan, workload);
-        let progress = progress((each * participants.len()) as u64);
+        let turns = each * turns_of_all(workload, participants.len());
+        let progress = progress(turns as u64);
         progress.set_message(workload.to_string());
         let tell = |name: &str, failed: Option<&str>| {
             progress.inc(1);
@@ -322,12 +343,8 @@ fn measure(
         };
         let text = match workload {
             Workload::Idle(_) | Workload::Kept(_) => {
-                let memory = memory::measure(
-                    workload,
-                    participants,
-                    each,
-                    tell,
-                );
+                let memory =
+                    memory::measure(workload, participants, each, tell);
                 if memory
                     .servers
                     .iter()
@@ -352,14 +369,19 @@ fn measure(
                 text
             }
             Workload::Echo(_) | Workload::Handshakes => {
+                let mut skipped = Vec::new();
                 let mut measured = blocks::measure(
                     workload,
                     participants,
                     plan.times,
                     counts_calls,
                     &mut random,
+                    &mut skipped,
                     tell,
                 );
+                for line in skipped {
+                    progress.suspend(|| skip(report, line));
+                }
                 if let Workload::Echo(echo) = workload {
                     let name = |name: &str| {
                         let text = format!("{workload} {name}: instructions");
@@ -419,8 +441,8 @@ fn fitting(
             report,
             format!(
                 "{asked} is {instead}: it needs {needed} descriptors, and the \
-                 limit is {descriptors}; raise it with `ulimit -Hn {needed}` \
-                 or LimitNOFILE"
+                 limit is {descriptors}; raise it as root, in limits.conf or \
+                 with `prlimit --nofile={needed}`"
             ),
         );
     }
@@ -438,12 +460,21 @@ fn turns_of(plan: &Plan, workload: Workload) -> usize {
     }
 }
 
+/// How many turns there are when every server has one.
+fn turns_of_all(workload: Workload, servers: usize) -> usize {
+    match workload {
+        Workload::Echo(_) | Workload::Handshakes => blocks::turns(servers),
+        _ => servers,
+    }
+}
+
 fn tell_estimate(plan: &Plan, servers: usize, counted: usize) {
     let all = plan.workloads.iter().map(|workload| {
         let counted = match workload {
             Workload::Echo(_) => CALLGRIND * turns(counted),
             _ => Duration::ZERO,
         };
+        let servers = turns_of_all(*workload, servers);
         estimate(plan, *workload) * turns(servers) + counted
     });
     let seconds = all.sum::<Duration>().as_secs() + 1;
@@ -470,7 +501,9 @@ fn estimate(plan: &Plan, workload: Workload) -> Duration {
         }
     };
     let calls = match workload {
-        Workload::Echo(_) => PERF + plan.times.window + connections,
+        Workload::Echo(_) => {
+            PERF + plan.times.warm_up + plan.times.window + connections
+        }
         _ => Duration::ZERO,
     };
     turn * turns(turns_of(plan, workload)) + calls
@@ -570,7 +603,8 @@ impl Counting {
 
 /// Says so where the machine is too busy to tell small differences.
 fn warn_of_noise(workload: &str, noise: Option<Interval>) {
-    let is_wide = noise.is_some_and(|it| it.low < 0.95 || it.high > 1.05);
+    let ends = noise.and_then(|it| it.ends());
+    let is_wide = ends.is_some_and(|(low, high)| low < 0.95 || high > 1.05);
     if is_wide {
         anstream::eprintln!(
             "wsbench: {workload}: the floor against itself is not within 5 %; \

@@ -131,6 +131,12 @@ impl Participant {
         Ok((running, target.map_err(NotMeasured::Address)?))
     }
 
+    /// Where it runs.
+    #[must_use]
+    pub fn processors(&self) -> Processors {
+        self.processors
+    }
+
     /// Whether it is one of the raw echoes.
     #[must_use]
     pub fn is_floor(&self) -> bool {

@@ -6,7 +6,8 @@ use crate::latency::KEPT_UP;
 use crate::report::{
     Comparison, Latency, LatencyServer, Measured, Measurement, Memory,
 };
-use crate::stats::{Interval, median};
+use crate::servers::FLOOR;
+use crate::stats::{Interval, LEAST, median};
 
 /// The quantiles that a person is shown.
 const SHOWN: [(f64, &str); 5] = [
@@ -38,7 +39,8 @@ pub fn measurement(measurement: &Measurement) -> String {
     if has_instructions {
         heads.push("instructions".to_owned());
     }
-    heads.extend([format!("{what}s/s"), String::new()]);
+    heads.push(format!("{what}s/s"));
+    heads.extend(["server busy", "generator busy", ""].map(str::to_owned));
     let mut rows = vec![heads];
     rows.extend(servers.iter().map(|it| {
         let mut row = vec![
@@ -51,7 +53,12 @@ pub fn measurement(measurement: &Measurement) -> String {
         if has_instructions {
             row.push(number(it.instructions, 0));
         }
-        row.extend([number(it.per_second, 0), note(it)]);
+        row.extend([
+            number(it.per_second, 0),
+            percent(it.server_busy),
+            percent(it.generator_busy),
+            note(measurement, it),
+        ]);
         row
     }));
     text += &table(&rows);
@@ -63,6 +70,18 @@ pub fn measurement(measurement: &Measurement) -> String {
         ),
         None => "  noise: not known\n".to_owned(),
     };
+    let others = servers.iter().filter(|it| it.name != FLOOR);
+    let ratios: Vec<_> = others.filter_map(|it| it.ratio).collect();
+    if !ratios.is_empty() && ratios.iter().all(|it| it.ends().is_none()) {
+        _ = writeln!(
+            text,
+            "  no interval: there are fewer than {LEAST} blocks"
+        );
+    }
+    if measurement.has_waiting_floor() {
+        text += "  the floor waited for the generator: ratios are lower \
+                 bounds\n";
+    }
     let own: Vec<f64> = servers
         .iter()
         .filter_map(|it| it.generator_ns)
@@ -109,7 +128,8 @@ pub fn memory(memory: &Memory) -> String {
 pub fn latency(latency: &Latency) -> String {
     let mut heads = vec!["server".to_owned()];
     heads.extend(SHOWN.map(|(_, head)| head.to_owned()));
-    heads.extend(["answers/s".to_owned(), String::new()]);
+    let others = ["sent late, p99 µs", "answers/s", ""];
+    heads.extend(others.map(str::to_owned));
     let mut rows = vec![heads];
     rows.extend(latency.servers.iter().map(|server| {
         let mut row = vec![server.name.clone()];
@@ -117,6 +137,8 @@ pub fn latency(latency: &Latency) -> String {
             let quantile = quantile_of(server, quantile);
             number(quantile.filter(|_| server.is_valid), 0)
         }));
+        let late = server.generator_late_ns;
+        row.push(number(late.map(|it| it as f64 / 1000.0), 0));
         row.push(number(server.achieved, 0));
         row.push(why_invalid(server, latency.offered));
         row
@@ -164,9 +186,10 @@ pub fn comparison(comparison: &Comparison) -> String {
     let mut rows = vec![heads.map(str::to_owned).to_vec()];
     rows.extend(comparison.rows.iter().map(|it| {
         let verdict = match it.before.overlaps(&it.after) {
-            true => "the intervals overlap",
-            false if it.ratio() < 1.0 => "cheaper",
-            false => "dearer",
+            None => "no interval, no verdict",
+            Some(true) => "the intervals overlap",
+            Some(false) if it.ratio() < 1.0 => "cheaper",
+            Some(false) => "dearer",
         };
         vec![
             format!("{} {}", it.workload, it.server),
@@ -183,18 +206,26 @@ pub fn comparison(comparison: &Comparison) -> String {
     text
 }
 
-fn note(measured: &Measured) -> String {
-    let (bound, blocks) = (measured.generator_bound, measured.blocks.len());
+fn note(measurement: &Measurement, measured: &Measured) -> String {
+    let (bound, turns) = (measured.generator_bound, measured.blocks.len());
     match (&measured.failed, bound) {
         (Some(_), _) => "failed".to_owned(),
+        (None, _) if measurement.has_waited(measured) => "waited".to_owned(),
         (None, 0) => String::new(),
-        (None, _) => format!("generator-bound in {bound} of {blocks} blocks"),
+        (None, _) => format!("generator-bound in {bound} of {turns} turns"),
     }
 }
 
 fn interval(interval: Interval) -> String {
-    let Interval { median, low, high } = interval;
-    format!("{median:.2} [{low:.2}, {high:.2}]")
+    let median = interval.median;
+    match interval.ends() {
+        Some((low, high)) => format!("{median:.2} [{low:.2}, {high:.2}]"),
+        None => format!("{median:.2}"),
+    }
+}
+
+fn percent(part: Option<f64>) -> String {
+    part.map_or_else(missing, |part| format!("{:.0} %", part * 100.0))
 }
 
 fn number(number: Option<f64>, digits: usize) -> String {
@@ -269,6 +300,7 @@ mod tests {
         });
         let lines: Vec<&str> = text.lines().collect();
         assert!(lines[2].contains(" 77 "), "{text}");
+        assert!(lines[2].ends_with("  400        100"), "{text}");
         assert!(
             lines[3].ends_with("invalid: 100 a second were due"),
             "{text}"
@@ -277,31 +309,81 @@ mod tests {
         assert_eq!(text.matches("77").count(), 1, "{text}");
     }
 
-    #[test]
-    fn instructions_have_a_column_where_they_were_counted() {
-        let server = |instructions| Measured {
-            name: "a".to_owned(),
+    fn measured(name: &str) -> Measured {
+        Measured {
+            name: name.to_owned(),
             ratio: None,
             cpu_ns: None,
             switches: None,
             system_calls: None,
-            instructions,
+            instructions: None,
             per_second: None,
+            server_busy: None,
+            generator_busy: None,
             generator_ns: Some(8200.0),
             generator_bound: 0,
             failed: None,
             blocks: Vec::new(),
+        }
+    }
+
+    fn text(servers: Vec<Measured>) -> String {
+        measurement(&Measurement {
+            workload: "16B-d1-c64".to_owned(),
+            noise: None,
+            servers,
+        })
+    }
+
+    #[test]
+    fn instructions_have_a_column_where_they_were_counted() {
+        let server = |instructions| Measured {
+            instructions,
+            ..measured("a")
         };
-        let text = |instructions| {
-            measurement(&Measurement {
-                workload: "16B-d1-c64".to_owned(),
-                noise: None,
-                servers: vec![server(instructions)],
-            })
-        };
+        let text = |instructions| text(vec![server(instructions)]);
         assert!(!text(None).contains("instructions"));
         assert!(text(Some(1043.4)).contains("  1043  "));
         assert!(text(None).contains("generator: 8.20 µs"));
+    }
+
+    #[test]
+    fn who_was_at_work_is_shown() {
+        let server = |name: &str, server_busy, generator_bound| Measured {
+            server_busy: Some(server_busy),
+            generator_busy: Some(0.97),
+            generator_bound,
+            ..measured(name)
+        };
+        let text = text(vec![
+            server(FLOOR, 0.751, 1),
+            server("slow", 0.98, 0),
+            server("nagle", 0.021, 0),
+        ]);
+        let lines: Vec<&str> = text.lines().collect();
+        assert!(lines[2].contains("  75 %"), "{text}");
+        assert!(lines[2].ends_with("97 %  generator-bound in 1 of 0 turns"));
+        assert!(lines[3].ends_with("97 %"), "{text}");
+        assert!(lines[4].ends_with("97 %  waited"), "{text}");
+        assert!(text.contains("ratios are lower bounds\n"), "{text}");
+    }
+
+    #[test]
+    fn a_ratio_of_few_blocks_has_no_interval() {
+        let server = |ratio| Measured {
+            ratio: Some(ratio),
+            ..measured("a")
+        };
+        let few = text(vec![server(Interval::alone(1.5))]);
+        assert!(few.contains("  1.50  "), "{few}");
+        assert!(few.contains("fewer than 6 blocks"), "{few}");
+        let many = text(vec![server(Interval {
+            median: 1.5,
+            low: Some(1.25),
+            high: Some(2.0),
+        })]);
+        assert!(many.contains("1.50 [1.25, 2.00]"), "{many}");
+        assert!(!many.contains("fewer than"), "{many}");
     }
 
     #[test]

@@ -50,8 +50,15 @@ pub(super) fn listed(words: impl Iterator<Item = String>) -> Option<String> {
 }
 
 pub(super) fn interval(interval: Interval) -> String {
-    let Interval { median, low, high } = interval;
-    format!("{median:.2} [{low:.2}, {high:.2}]")
+    let median = interval.median;
+    match interval.ends() {
+        Some((low, high)) => format!("{median:.2} [{low:.2}, {high:.2}]"),
+        None => format!("{median:.2}"),
+    }
+}
+
+pub(super) fn percent(part: Option<f64>) -> String {
+    part.map_or_else(missing, |part| format!("{:.0} %", part * 100.0))
 }
 
 pub(super) fn number(number: Option<f64>, digits: usize) -> String {

@@ -17,19 +17,19 @@ pub(super) fn overview(report: &Report) -> String {
     text += "Default is the listing, with what its framework does by \
              itself; tuned is the production variant. The first number is \
              the server's CPU time per message of 16 B over that of a raw TCP \
-             echo in the same block, with 1 or 16 messages in flight on each \
-             connection. The number in parentheses is the count that explains \
-             it: instructions in user space per message, or system calls per \
-             message. Memory is resident KiB per idle connection.\n\n";
+             echo beside it, with 1 or 16 messages in flight on each \
+             connection (d1, d16). The number in parentheses is the count that \
+             explains it: instructions in user space per message at d1, system \
+             calls per message at d16. Memory is resident KiB per idle \
+             connection.\n\n";
     let heads = [
         "server",
-        "language",
-        "1 in flight, default (instructions)",
-        "1 in flight, tuned (instructions)",
-        "16 in flight, default (system calls)",
-        "16 in flight, tuned (system calls)",
-        "idle KiB, default",
-        "idle KiB, tuned",
+        "d1 default",
+        "d1 tuned",
+        "d16 default",
+        "d16 tuned",
+        "KiB default",
+        "KiB tuned",
     ];
     let rows = families(report).into_iter().map(|it| {
         let Family { default, tuned, .. } = it;
@@ -40,9 +40,12 @@ pub(super) fn overview(report: &Report) -> String {
                 Some(format!("{:.2}", it.system_calls?))
             })
         };
+        let name = match it.group {
+            Group::Default | Group::Tuned | Group::Floor => escape(it.name),
+            _ => format!("{} ({})", escape(it.name), escape(it.language)),
+        };
         vec![
-            escape(it.name),
-            escape(it.language),
+            name,
             instructions(default),
             instructions(tuned),
             calls(default),
