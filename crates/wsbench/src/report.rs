@@ -308,7 +308,8 @@ impl Report {
     /// A file that can't be written.
     pub fn write(&self, path: &Path) -> Result<(), BadReport> {
         let path = path.to_owned();
-        let text = match serde_json::to_string_pretty(self) {
+        // On one line: with every block it has tens of thousands of values.
+        let text = match serde_json::to_string(self) {
             Ok(text) => text + "\n",
             Err(error) => return Err(BadReport::Json { path, error }),
         };

@@ -90,7 +90,10 @@ pub(crate) fn run(arguments: &Run) -> Exit {
     }
     if participants.iter().all(Participant::is_floor) {
         anstream::eprintln!("wsbench: nobody is left to be measured");
-        return exit.max(Exit::NotStarted);
+        return match exit {
+            Exit::AsExpected => Exit::NotStarted,
+            exit => exit,
+        };
     }
     let mut report = Report {
         schema: SCHEMA,

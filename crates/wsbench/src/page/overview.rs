@@ -88,7 +88,11 @@ fn families(report: &Report) -> Vec<Family<'_>> {
     let measured = report.servers.iter();
     for entrant in measured.filter(|it| it.not_measured.is_none()) {
         let label = entrant.name.as_str();
-        let (name, variant) = label.rsplit_once('/').unwrap_or((label, ""));
+        // What is neither default nor tuned stands by itself.
+        let (name, variant) = match label.rsplit_once('/') {
+            Some((name, variant @ ("echo" | "production"))) => (name, variant),
+            _ => (label, ""),
+        };
         let language = entrant.language.as_str();
         let same = families
             .iter()
