@@ -527,6 +527,39 @@ fn every_link_inside_the_repository_leads_somewhere() {
     }
 }
 
+/// Nobody can follow these without a network; so they stand in one place for
+/// whoever does.
+#[test]
+fn every_link_to_elsewhere_is_listed() {
+    const PAGE: &str = "docs/src/sources.md";
+    let mut links: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+    for page in files("docs/src", ".md") {
+        let name = page.file_stem().unwrap_or_default();
+        let name = name.to_string_lossy().into_owned();
+        let is_list = page == root().join(PAGE);
+        let is_generated =
+            page.starts_with(root().join("docs/src/performance"));
+        if is_list || is_generated {
+            continue;
+        }
+        for link in read(&page).split("](http").skip(1) {
+            let link = link.split([')', ' ']).next().unwrap_or_default();
+            let link = link.split('#').next().unwrap_or_default();
+            links
+                .entry(format!("http{link}"))
+                .or_default()
+                .insert(format!("[{name}]({name}.md)"));
+        }
+    }
+    let rows = links.into_iter().map(|(link, pages)| {
+        let pages: Vec<_> = pages.into_iter().collect();
+        format!("- <{link}>: {}", pages.join(", "))
+    });
+    let list = rows.collect::<Vec<_>>().join("\n");
+    let current = generated::is_current(PAGE, "repository", &list);
+    current.unwrap_or_else(|problem| panic!("{problem}"));
+}
+
 #[test]
 fn the_field_s_own_terms_are_used() {
     let mut pages = files("docs/src", ".md");
