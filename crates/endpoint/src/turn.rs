@@ -178,6 +178,8 @@ mod tests {
     use std::sync::Arc;
     use std::task::{Context, Poll};
 
+    use futures_util::FutureExt;
+
     use super::*;
     use crate::{Register, Settings};
 
@@ -289,7 +291,30 @@ mod tests {
             ..Socket::default()
         };
         session.message(5, Instant::now().into_std());
+        let begun = Instant::now();
+        let turn = session.turn(&mut socket, &place).now_or_never();
+        assert!(turn.is_none(), "it is being sent");
+        socket.received.push_back("more");
         let turn = session.turn(&mut socket, &place).await;
         assert!(matches!(turn, Turn::End(Cause::Stalled)));
+        assert_eq!(socket.received, ["more"]);
+        let deadline = place.settings().send_deadline;
+        assert_eq!(begun.elapsed().as_secs(), deadline.as_secs());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_deadline_that_moves_away_is_waited_for() {
+        let arguments = ["--idle-deadline=10s", "--ping-interval=1h"];
+        let (_register, place, mut session) = open(&arguments);
+        let mut socket = Socket::default();
+        let begun = Instant::now();
+        // The timer is set for the first deadline, and runs out in between.
+        let first = session.turn(&mut socket, &place).now_or_never();
+        assert!(first.is_none(), "nothing has happened");
+        tokio::time::advance(std::time::Duration::from_secs(9)).await;
+        session.message(5, Instant::now().into_std());
+        let turn = session.turn(&mut socket, &place).await;
+        assert!(matches!(turn, Turn::End(Cause::Idle)));
+        assert_eq!(begun.elapsed().as_secs(), 19);
     }
 }
