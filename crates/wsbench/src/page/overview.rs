@@ -40,9 +40,9 @@ pub(super) fn overview(report: &Report) -> String {
                 Some(format!("{:.2}", it.system_calls?))
             })
         };
-        let name = match it.group {
-            Group::Default | Group::Tuned | Group::Floor => escape(it.name),
-            _ => format!("{} ({})", escape(it.name), escape(it.language)),
+        let name = match it.language {
+            "Rust" => escape(it.name),
+            other => format!("{} ({})", escape(it.name), escape(other)),
         };
         vec![
             name,
@@ -53,6 +53,17 @@ pub(super) fn overview(report: &Report) -> String {
             kib(idle, default),
             kib(idle, tuned),
         ]
+    });
+    let rows: Vec<Vec<String>> = rows.collect();
+    // What nobody has is no column.
+    let is_there = |column: &usize| {
+        *column == 0 || rows.iter().any(|row| row[*column] != missing())
+    };
+    let columns: Vec<usize> = (0..heads.len()).filter(is_there).collect();
+    let heads: Vec<&str> = columns.iter().map(|it| heads[*it]).collect();
+    let rows = rows.iter().map(|row| {
+        let cells = columns.iter().map(|it| row[*it].clone());
+        cells.collect()
     });
     text + &table(&heads, rows.collect()) + "\n"
 }
