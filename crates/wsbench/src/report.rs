@@ -404,6 +404,28 @@ fn ratios(report: &Report) -> Vec<(&str, &str, Interval)> {
 }
 
 #[cfg(test)]
+impl Measured {
+    /// A server of which nothing has been measured.
+    pub(crate) fn nothing(name: &str) -> Self {
+        Self {
+            name: name.to_owned(),
+            ratio: None,
+            cpu_ns: None,
+            switches: None,
+            system_calls: None,
+            instructions: None,
+            per_second: None,
+            server_busy: None,
+            generator_busy: None,
+            generator_ns: None,
+            generator_bound: 0,
+            failed: None,
+            blocks: Vec::new(),
+        }
+    }
+}
+
+#[cfg(test)]
 mod tests {
     use super::*;
 
@@ -417,18 +439,8 @@ mod tests {
 
     fn report(servers: &[(&str, f64)]) -> Report {
         let servers = servers.iter().map(|(name, ratio)| Measured {
-            name: (*name).to_owned(),
             ratio: Some(interval(*ratio)),
             cpu_ns: Some(1234.5),
-            switches: None,
-            system_calls: None,
-            instructions: None,
-            per_second: None,
-            server_busy: None,
-            generator_busy: None,
-            generator_ns: None,
-            generator_bound: 0,
-            failed: None,
             blocks: vec![Block {
                 block: 0,
                 messages: 10,
@@ -441,6 +453,7 @@ mod tests {
                 generator_bound: false,
                 floor_ns: Some(617.25),
             }],
+            ..Measured::nothing(name)
         });
         Report {
             schema: SCHEMA,

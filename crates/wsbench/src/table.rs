@@ -311,19 +311,8 @@ mod tests {
 
     fn measured(name: &str) -> Measured {
         Measured {
-            name: name.to_owned(),
-            ratio: None,
-            cpu_ns: None,
-            switches: None,
-            system_calls: None,
-            instructions: None,
-            per_second: None,
-            server_busy: None,
-            generator_busy: None,
             generator_ns: Some(8200.0),
-            generator_bound: 0,
-            failed: None,
-            blocks: Vec::new(),
+            ..Measured::nothing(name)
         }
     }
 
