@@ -39,6 +39,11 @@ pub fn key(nonce: [u8; 16]) -> String {
 pub struct Fields(Vec<(String, Vec<u8>)>);
 
 impl Fields {
+    /// One more field, behind the others.
+    pub fn push(&mut self, name: String, value: Vec<u8>) {
+        self.0.push((name, value));
+    }
+
     /// Every value of the fields with this name, compared without case.
     pub fn all<'s>(&'s self, name: &str) -> impl Iterator<Item = &'s [u8]> {
         self.0
@@ -415,7 +420,7 @@ fn field(line: &[u8]) -> Result<(String, Vec<u8>), MalformedHead> {
 }
 
 /// Whether the octets are a token (RFC 9110 §5.6.2).
-fn is_token(octets: &[u8]) -> bool {
+pub(crate) fn is_token(octets: &[u8]) -> bool {
     !octets.is_empty()
         && octets.iter().all(|octet| {
             octet.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(octet)

@@ -16,12 +16,14 @@
 //! | [`rules`] | [`Rules`] and [`Violation`]: what makes a frame illegal, and when |
 //! | [`opcode`], [`masking_key`], [`status_code`], [`utf8`] | the smaller nouns |
 //! | [`handshake`] | the opening handshake: heads, fields, the accept value |
+//! | [`extension`] | the list of extensions that it agrees on |
 //!
 //! There is no I/O here, no framework and no WebSocket library.
 //!
 //! [RFC 6455]: https://www.rfc-editor.org/rfc/rfc6455
 
 pub mod decoder;
+pub mod extension;
 pub mod frame;
 pub mod handshake;
 pub mod masking_key;

@@ -4,6 +4,9 @@
 use crate::utf8::Utf8;
 use crate::{Header, LengthForm, Opcode, StatusCode};
 
+/// The first of the three reserved bits, as they stand in a header.
+const RSV1: u8 = 0b100;
+
 /// Which endpoint sends the frames that are checked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Sender {
@@ -17,8 +20,20 @@ pub enum Sender {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Violation {
     /// A reserved bit is set and no extension gives it a meaning (§5.2).
-    #[error("reserved bits are {0:03b}, and no extension was agreed")]
+    #[error("reserved bits are {0:03b}, and no agreed extension uses them")]
     ReservedBits(u8),
+    /// RSV1, which says that a message is compressed, anywhere but on the
+    /// first frame of a message ([RFC 7692 §6]).
+    ///
+    /// [RFC 7692 §6]: https://www.rfc-editor.org/rfc/rfc7692#section-6
+    #[error("RSV1 on a {0} frame; it belongs on the first of a message")]
+    CompressedBit(Opcode),
+    /// A compressed message that is no DEFLATE data, or refers to what is not
+    /// in the agreed window ([RFC 7692 §7.2.2]).
+    ///
+    /// [RFC 7692 §7.2.2]: https://www.rfc-editor.org/rfc/rfc7692#section-7.2.2
+    #[error("a compressed message does not inflate: {0}")]
+    NotInflated(String),
     /// The opcode has no meaning (§5.2).
     #[error("opcode 0x{:X} is reserved", .0.bits())]
     ReservedOpcode(Opcode),
@@ -74,7 +89,7 @@ impl Violation {
     #[must_use]
     pub const fn status_code(&self) -> StatusCode {
         match self {
-            Self::TextNotUtf8 | Self::ReasonNotUtf8 => {
+            Self::TextNotUtf8 | Self::ReasonNotUtf8 | Self::NotInflated(_) => {
                 StatusCode::INVALID_FRAME_PAYLOAD_DATA
             }
             Self::TooBig { .. } => StatusCode::MESSAGE_TOO_BIG,
@@ -91,8 +106,12 @@ impl Violation {
 #[derive(Clone, Debug)]
 pub struct Rules {
     sender: Sender,
+    /// Whether permessage-deflate was agreed.
+    deflate: bool,
     /// The type of the message whose last fragment has not come.
     message: Option<Opcode>,
+    /// Whether that message is compressed.
+    compressed: bool,
     text: Utf8,
     control: Option<Control>,
 }
@@ -110,10 +129,31 @@ impl Rules {
     pub fn new(sender: Sender) -> Self {
         Self {
             sender,
+            deflate: false,
             message: None,
+            compressed: false,
             text: Utf8::default(),
             control: None,
         }
+    }
+
+    /// The same rules where permessage-deflate was agreed ([RFC 7692 §6]): RSV1
+    /// says that a message is compressed. Whether a compressed text is UTF-8 is
+    /// for whoever inflates it.
+    ///
+    /// [RFC 7692 §6]: https://www.rfc-editor.org/rfc/rfc7692#section-6
+    #[must_use]
+    pub fn with_deflate(self) -> Self {
+        Self {
+            deflate: true,
+            ..self
+        }
+    }
+
+    /// Whether the message whose last frame has begun is compressed.
+    #[must_use]
+    pub fn is_compressed(&self) -> bool {
+        self.compressed
     }
 
     /// The type of the message whose last fragment has not come.
@@ -135,7 +175,8 @@ impl Rules {
             payload_length: length,
             ..
         } = *header;
-        if rsv != 0 {
+        let compressed = self.deflate && rsv == RSV1;
+        if rsv != 0 && !compressed {
             return Err(Violation::ReservedBits(rsv));
         }
         if opcode.is_reserved() {
@@ -151,6 +192,11 @@ impl Rules {
         }
         if header.length_form != LengthForm::shortest(length) {
             return Err(Violation::LengthNotShortest(length));
+        }
+        if compressed
+            && (opcode.is_control() || opcode == Opcode::CONTINUATION)
+        {
+            return Err(Violation::CompressedBit(opcode));
         }
         if opcode.is_control() {
             if !fin {
@@ -174,6 +220,7 @@ impl Rules {
             (_, Some(_)) => Err(Violation::MessageUnfinished(opcode)),
             (_, None) => {
                 self.message = Some(opcode);
+                self.compressed = compressed;
                 Ok(())
             }
         }
@@ -187,7 +234,7 @@ impl Rules {
     pub fn payload(&mut self, octets: &[u8]) -> Result<(), Violation> {
         if let Some(control) = &mut self.control {
             control.body.extend_from_slice(octets);
-        } else if self.message == Some(Opcode::TEXT) {
+        } else if self.message == Some(Opcode::TEXT) && !self.compressed {
             self.text
                 .push(octets)
                 .map_err(|_| Violation::TextNotUtf8)?;
@@ -209,7 +256,7 @@ impl Rules {
         }
         if header.fin {
             let message = self.message.take();
-            if message == Some(Opcode::TEXT) {
+            if message == Some(Opcode::TEXT) && !self.compressed {
                 self.text
                     .finish()
                     .map_err(|_| Violation::TextNotUtf8)?;
