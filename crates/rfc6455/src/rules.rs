@@ -193,8 +193,7 @@ impl Rules {
         if header.length_form != LengthForm::shortest(length) {
             return Err(Violation::LengthNotShortest(length));
         }
-        if compressed
-            && (opcode.is_control() || opcode == Opcode::CONTINUATION)
+        if compressed && (opcode.is_control() || opcode == Opcode::CONTINUATION)
         {
             return Err(Violation::CompressedBit(opcode));
         }

@@ -44,10 +44,12 @@ impl Blocks {
         let length = u16::try_from(octets.len()).unwrap_or(u16::MAX);
         self.begin(0);
         self.align();
-        self.octets.extend_from_slice(&length.to_le_bytes());
-        self.octets.extend_from_slice(&(!length).to_le_bytes());
+        self.octets
+            .extend_from_slice(&length.to_le_bytes());
+        self.octets
+            .extend_from_slice(&(!length).to_le_bytes());
         self.octets.extend_from_slice(octets);
-        self
+        self.end()
     }
 
     /// A stored block whose two lengths do not fit.

@@ -67,7 +67,9 @@ impl Compressor {
             let read = self.compress.total_in() - before.0;
             taken += usize::try_from(read).unwrap_or_default();
             let has_room = out.len() < out.capacity();
-            if taken == octets.len() && has_room || (read, out.len()) == (0, before.1) {
+            if taken == octets.len() && has_room
+                || (read, out.len()) == (0, before.1)
+            {
                 break;
             }
         }

@@ -350,8 +350,8 @@ impl Code {
             for _ in 0..self.counts[usize::from(length)] {
                 let Some(symbol) = symbols.next() else { return };
                 // Codes stand with their first bit in the lowest place.
-                let reversed = next.reverse_bits()
-                    >> (usize::BITS - u32::from(length));
+                let reversed =
+                    next.reverse_bits() >> (usize::BITS - u32::from(length));
                 let mut at = reversed;
                 while let Some(entry) = self.quick.get_mut(at) {
                     *entry = (*symbol, length);
@@ -520,7 +520,8 @@ impl Output {
         self.has_room(length)?;
         let from = self.octets.len() - distance;
         if distance >= length {
-            self.octets.extend_from_within(from..from + length);
+            self.octets
+                .extend_from_within(from..from + length);
         } else {
             // What is repeated may only just have been written.
             for at in from..from + length {

@@ -230,15 +230,21 @@ impl Agreement {
             }
         }
         fits?;
-        let client = accepted.client_max_window_bits.flatten();
-        Ok(Some(Self {
-            server_takes_over: !accepted.server_no_context_takeover,
-            client_takes_over: !accepted.client_no_context_takeover,
-            server_window_bits: accepted
-                .server_max_window_bits
-                .unwrap_or(MAX_WINDOW_BITS),
+        Ok(Some(Self::from(accepted)))
+    }
+}
+
+/// What an answer with these parameters agrees on, whatever was offered.
+impl From<Parameters> for Agreement {
+    fn from(answer: Parameters) -> Self {
+        let server = answer.server_max_window_bits;
+        let client = answer.client_max_window_bits.flatten();
+        Self {
+            server_takes_over: !answer.server_no_context_takeover,
+            client_takes_over: !answer.client_no_context_takeover,
+            server_window_bits: server.unwrap_or(MAX_WINDOW_BITS),
             client_window_bits: client.unwrap_or(MAX_WINDOW_BITS),
-        }))
+        }
     }
 }
 

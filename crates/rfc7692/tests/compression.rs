@@ -19,7 +19,9 @@ fn text(length: usize, seed: u32) -> Vec<u8> {
     let mut state = seed | 1;
     let mut octets = Vec::new();
     while octets.len() < length {
-        state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        state = state
+            .wrapping_mul(1_664_525)
+            .wrapping_add(1_013_904_223);
         let word = state >> 20 & 0x1ff;
         octets.extend_from_slice(format!("word{word} ").as_bytes());
     }
@@ -31,7 +33,9 @@ fn text(length: usize, seed: u32) -> Vec<u8> {
 fn the_examples_of_the_rfc_are_hello() {
     let payloads: [&[u8]; 4] = [
         &[0xf2, 0x48, 0xcd, 0xc9, 0xc9, 0x07, 0x00],
-        &[0x00, 0x05, 0x00, 0xfa, 0xff, 0x48, 0x65, 0x6c, 0x6c, 0x6f, 0x00],
+        &[
+            0x00, 0x05, 0x00, 0xfa, 0xff, 0x48, 0x65, 0x6c, 0x6c, 0x6f, 0x00,
+        ],
         &[0xf3, 0x48, 0xcd, 0xc9, 0xc9, 0x07, 0x00, 0x00],
         &[
             0xf2, 0x48, 0x05, 0x00, 0x00, 0x00, 0xff, 0xff, 0xca, 0xc9, 0xc9,
@@ -61,7 +65,9 @@ fn a_window_is_kept_to_the_octet() {
         assert!(inflater.clone().message(&fits, LIMIT).is_ok(), "{bits}");
         let available = usize::from(distance);
         if bits < 15 {
-            let over = Blocks::new().reference(b"", distance + 1).message();
+            let over = Blocks::new()
+                .reference(b"", distance + 1)
+                .message();
             assert_eq!(
                 inflater.message(&over, LIMIT),
                 Err(NotInflated::Distance {
@@ -221,7 +227,11 @@ fn an_answer_has_to_fit_an_offer() {
     assert_eq!(agreed(&format!("{all}, {D}"), D), Ok(Some(plain)));
     let with = |parameter: &str| format!("{D}; {parameter}");
     let bad = [
-        (D.to_owned(), "x-one".to_owned(), BadAgreement::NotOffered("x-one".into())),
+        (
+            D.to_owned(),
+            "x-one".to_owned(),
+            BadAgreement::NotOffered("x-one".into()),
+        ),
         (D.to_owned(), format!("{D}, {D}"), BadAgreement::Twice),
         (
             with("server_no_context_takeover"),
@@ -288,7 +298,8 @@ fn bad_parameters_are_told_apart() {
         assert_eq!(Parameters::offered(&offer[0]), Err(error));
     }
     for value in ["7", "16", "0", "-1", "08", "8.0", "x", "99999"] {
-        let offer = format!("permessage-deflate; server_max_window_bits={value}");
+        let offer =
+            format!("permessage-deflate; server_max_window_bits={value}");
         assert!(matches!(
             Parameters::offered(&parse(&offer)[0]),
             Err(BadParameter::WindowBits(..))

@@ -32,6 +32,8 @@ pub enum Behavior {
     NonStrict,
     /// Not judged.
     Informational,
+    /// The server has not agreed on what the case needs.
+    Unimplemented,
     /// Anything else.
     Failed,
 }
@@ -109,7 +111,37 @@ pub const CLOSING: Duration = Duration::from_secs(1);
 /// How long Autobahn waits between two parts of a case.
 pub const LATER: Duration = Duration::from_secs(1);
 
-/// The timer of an Autobahn case of groups 1 to 7, 9 and 10.
+/// What the tester offers in a case of groups 12 and 13.
+#[must_use]
+pub fn offer(id: &str) -> String {
+    const FIRST: &str = "permessage-deflate; client_no_context_takeover; \
+        client_max_window_bits";
+    const NO_TAKEOVER: &str = "; server_no_context_takeover";
+    const WINDOW_9: &str = "; server_max_window_bits=9";
+    const WINDOW_15: &str = "; server_max_window_bits=15";
+    let with = |more: &[&str]| format!("{FIRST}{}", more.concat());
+    match id {
+        id if is_of(id, "13.2") => with(&[NO_TAKEOVER]),
+        id if is_of(id, "13.3") => with(&[WINDOW_9]),
+        id if is_of(id, "13.4") => with(&[WINDOW_15]),
+        id if is_of(id, "13.5") => with(&[NO_TAKEOVER, WINDOW_9]),
+        id if is_of(id, "13.6") => with(&[NO_TAKEOVER, WINDOW_15]),
+        id if is_of(id, "13.7") => [
+            with(&[NO_TAKEOVER, WINDOW_9]),
+            with(&[NO_TAKEOVER]),
+            with(&[]),
+        ]
+        .join(", "),
+        _ => with(&[]),
+    }
+}
+
+/// Whether an id is one of the cases of compression.
+fn is_compressed(id: &str) -> bool {
+    is_of(id, "12") || is_of(id, "13")
+}
+
+/// The timer of an Autobahn case.
 #[must_use]
 pub fn timer(id: &str) -> Timer {
     let seconds = Duration::from_secs;
@@ -117,6 +149,7 @@ pub fn timer(id: &str) -> Timer {
         "1.1.6" | "1.1.7" | "1.1.8" | "1.2.6" | "1.2.7" | "1.2.8"
         | "10.1.1" => Timer::Kill(seconds(10)),
         id if is_of(id, "9") => Timer::Close(seconds(limit(id))),
+        id if is_compressed(id) => Timer::Close(seconds(480)),
         "2.5" => Timer::Kill(seconds(1)),
         "2.6" => Timer::Close(seconds(2)),
         "2.10" | "2.11" => Timer::Close(seconds(3)),
@@ -233,7 +266,10 @@ fn behavior(id: &str, record: &Record, observed: &Observed) -> Behavior {
             _ => Behavior::Failed,
         };
     }
-    if is_of(id, "9") {
+    if is_compressed(id) && !observed.agreed {
+        return Behavior::Unimplemented;
+    }
+    if is_of(id, "9") || is_compressed(id) {
         return match echoed_in_length(record) {
             true => Behavior::Ok,
             false => Behavior::Failed,
@@ -442,6 +478,8 @@ impl Close {
 #[derive(Debug, Default)]
 struct Observed {
     opened: bool,
+    /// Whether compression was agreed on.
+    agreed: bool,
     events: Vec<Event>,
     close: Option<Close>,
     close_sent: bool,
@@ -468,6 +506,7 @@ impl Observed {
                     observed.opened = true;
                     opened_at = event.at;
                 }
+                What::Agreed => observed.agreed = true,
                 What::Mark(mark) => observed.events.push(Event::Mark(*mark)),
                 What::SentFrame(frame) => observed.sent(frame),
                 What::ReceivedFrame(frame) => {
@@ -549,6 +588,7 @@ impl fmt::Display for Behavior {
             Self::Ok => "OK",
             Self::NonStrict => "NON-STRICT",
             Self::Informational => "INFORMATIONAL",
+            Self::Unimplemented => "UNIMPLEMENTED",
             Self::Failed => "FAILED",
         })
     }

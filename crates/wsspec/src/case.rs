@@ -5,7 +5,9 @@ use std::pin::Pin;
 use crate::clauses::{Clause, clause};
 use crate::dialer::Dialer;
 use crate::measured::Measured;
+use crate::opener::Opener;
 use crate::peer::Peer;
+use crate::stream::Over;
 use crate::verdict::{Level, Verdict};
 
 /// One case of the suite.
@@ -49,6 +51,10 @@ pub(crate) enum Run {
     Dialer(for<'a> fn(&'a mut Dialer) -> Judging<'a>),
     /// After it.
     Peer(for<'a> fn(&'a mut Peer) -> Judging<'a>),
+    /// After one that has agreed on compression.
+    Deflated(for<'a> fn(&'a mut Peer) -> Judging<'a>),
+    /// Before one that may be of any kind.
+    Opener(for<'a> fn(&'a mut Opener) -> Judging<'a>),
     /// Before the opening handshake, at a server of the case's own.
     Measured(for<'a> fn(&'a mut Measured) -> Judging<'a>),
 }
@@ -81,6 +87,17 @@ impl Case {
     #[must_use]
     pub fn is_about_handshake(&self) -> bool {
         !matches!(self.run, Run::Peer(_))
+    }
+
+    /// Why the case has nothing to say where WebSockets are opened in this
+    /// way.
+    pub(crate) fn is_beside(&self, over: Over) -> Option<&'static str> {
+        match (&self.run, over) {
+            (Run::Dialer(_) | Run::Measured(_), Over::Http2) => {
+                Some("it is about HTTP/1.1")
+            }
+            _ => None,
+        }
     }
 
     /// For the macro alone.
@@ -125,10 +142,11 @@ impl Case {
 /// }
 /// ```
 ///
-/// `Peer` cases begin on an open connection, `Dialer` cases before the
-/// opening handshake, `Measured` cases at a server of their own; a word behind that is their [`Weight`];
-/// `seen "CVE-…"` behind the clauses says where servers got
-/// it wrong. A family of values is one function with an argument,
+/// `Peer` cases begin on an open connection, `Deflated` cases on one where
+/// compression was agreed, `Dialer` cases before the opening handshake of
+/// HTTP/1.1, `Opener` cases before one of any kind, `Measured` cases at a
+/// server of their own; a word behind that is their [`Weight`]; `seen "CVE-…"`
+/// behind the clauses says where servers got it wrong. A family of values is one function with an argument,
 /// one row per id.
 macro_rules! cases {
     ($subject:ident $($weight:ident)?: $(

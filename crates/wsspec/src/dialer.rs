@@ -4,11 +4,14 @@ use std::fmt;
 
 use bytes::{Bytes, BytesMut};
 use rfc6455::handshake::{self, BadAnswer, MalformedHead, ResponseHead};
+use rfc7692::Agreement;
 
 use crate::content::Content;
 use crate::endpoint::Endpoint;
+use crate::http2;
 use crate::peer::Peer;
 use crate::record::{End, What};
+use crate::stream::Over;
 use crate::verdict::{Finding, Verdict};
 use crate::wire::{Setting, Wire};
 
@@ -65,6 +68,7 @@ enum Write {
 #[derive(Debug)]
 pub struct Answer {
     reply: Reply,
+    over: Over,
     /// Whether a 100 came before it.
     continued: bool,
     /// Whether the request's method was HEAD, so that no content follows.
@@ -144,6 +148,19 @@ impl Request {
         self.target.push(mark);
         self.target.extend_from_slice(query.as_ref());
         self
+    }
+
+    /// What an extended CONNECT has of the fields.
+    fn fields_for_http2(&self) -> impl Iterator<Item = (String, &[u8])> {
+        const LEFT_OUT: [&str; 4] =
+            ["host", "upgrade", "connection", "sec-websocket-key"];
+        self.lines.iter().filter_map(|line| match line {
+            Line::Field(name, value) => {
+                let name = name.to_ascii_lowercase();
+                (!LEFT_OUT.contains(&&*name)).then_some((name, &**value))
+            }
+            Line::Raw(_) => None,
+        })
     }
 
     fn value(&self, name: &str) -> &[u8] {
@@ -384,6 +401,11 @@ impl Dialer {
     ///
     /// [`Finding::Blocked`] if the server does not switch.
     pub(crate) async fn open_as_autobahn(&mut self) -> Result<Peer, Finding> {
+        let request = self.request_of_autobahn();
+        self.open_with(request).await
+    }
+
+    pub(crate) fn request_of_autobahn(&mut self) -> Request {
         let mut request = self.request();
         let authority = self.setting.endpoint.url.authority();
         let agent = concat!("wsspec/", env!("CARGO_PKG_VERSION"));
@@ -406,19 +428,22 @@ impl Dialer {
                 Line::Field(name.to_owned(), value.into())
             }),
         );
-        self.open_with(request).await
+        request
     }
 
     async fn open_with(&mut self, request: Request) -> Result<Peer, Finding> {
         let answer = self.dial(request).await?;
-        answer
-            .into_peer()
-            .map_err(|finding| match finding {
-                Finding::Violation { got, .. } => Finding::Blocked(format!(
-                    "the opening handshake did not succeed: {got}"
-                )),
-                finding => finding,
-            })
+        answer.into_peer().map_err(blocked)
+    }
+}
+
+/// What is another case's matter: that the opening handshake succeeds.
+pub(crate) fn blocked(finding: Finding) -> Finding {
+    match finding {
+        Finding::Violation { got, .. } => Finding::Blocked(format!(
+            "the opening handshake did not succeed: {got}"
+        )),
+        finding => finding,
     }
 }
 
@@ -471,6 +496,9 @@ async fn exchange(
     request: &Request,
     random: fastrand::Rng,
 ) -> Result<Answer, Finding> {
+    if wire.http2().is_some() {
+        return exchange_over_http2(wire, request, random).await;
+    }
     let mut octets = request.head();
     wire.note(What::SentHead(shown(&octets)));
     if !request.followed_by.is_empty() {
@@ -490,6 +518,58 @@ async fn exchange(
         }
     }
     answer(wire, rest, request, random).await
+}
+
+/// The same by an extended CONNECT: what HTTP/1.1 needs to switch is left out
+/// (RFC 8441 §5).
+async fn exchange_over_http2(
+    mut wire: Wire,
+    request: &Request,
+    random: fastrand::Rng,
+) -> Result<Answer, Finding> {
+    let endpoint = std::sync::Arc::clone(&wire.endpoint);
+    let text = |octets: &[u8]| String::from_utf8_lossy(octets).into_owned();
+    let fields: Vec<_> = request.fields_for_http2().collect();
+    let sent = http2::extended_connect(
+        endpoint.url.http_scheme(),
+        &text(request.value("Host")),
+        &text(&request.target),
+        fields
+            .iter()
+            .map(|(name, value)| (&**name, &**value)),
+    );
+    let sent = sent.map_err(|error| {
+        Finding::Blocked(format!("HTTP/2 can't carry the request: {error}"))
+    })?;
+    wire.note(What::SentFields(http2::request_lines(&sent)));
+    let reply = match wire.http2() {
+        Some(stream) => {
+            let answer = stream.connect(sent);
+            endpoint.patiently(answer).await
+        }
+        None => None,
+    };
+    let reply = match reply {
+        Some(Ok(head)) => {
+            wire.note(What::ReceivedFields(http2::response_lines(&head)));
+            Reply::Head(head)
+        }
+        Some(Err(_)) => {
+            wire.note(What::Ended(End::Reset));
+            Reply::End(End::Reset)
+        }
+        None => Reply::Silence(endpoint.patience),
+    };
+    Ok(Answer {
+        reply,
+        over: Over::Http2,
+        continued: false,
+        to_head: false,
+        key: String::new(),
+        wire,
+        rest: BytesMut::new(),
+        random,
+    })
 }
 
 /// As much of what is sent as a trace could show.
@@ -545,6 +625,7 @@ async fn answer(
     };
     Ok(Answer {
         reply,
+        over: Over::Http1,
         continued: continues > 0,
         to_head: request.method == "HEAD",
         key: request.key.clone(),
@@ -713,7 +794,13 @@ impl Answer {
     /// Whether the server switched, by the status alone.
     #[must_use]
     pub fn is_switch(&self) -> bool {
-        matches!(&self.reply, Reply::Head(head) if head.status == 101)
+        let Reply::Head(head) = &self.reply else {
+            return false;
+        };
+        match self.over {
+            Over::Http1 => head.status == 101,
+            Over::Http2 => (200..300).contains(&head.status),
+        }
     }
 
     /// Holds if the server refuses with an HTTP error status.
@@ -734,6 +821,14 @@ impl Answer {
     ///
     /// The first rule that the answer breaks.
     pub fn into_peer(self) -> Result<Peer, Finding> {
+        self.into_peer_with(None)
+    }
+
+    /// The same where compression was agreed on.
+    pub(crate) fn into_peer_with(
+        self,
+        agreement: Option<Agreement>,
+    ) -> Result<Peer, Finding> {
         let head = match &self.reply {
             Reply::Head(head) => head,
             other => {
@@ -743,10 +838,23 @@ impl Answer {
                 ));
             }
         };
-        match handshake::check_response(head, &self.key) {
+        let checked = match self.over {
+            Over::Http1 => handshake::check_response(head, &self.key),
+            Over::Http2 if self.is_switch() => Ok(()),
+            Over::Http2 => {
+                return Err(Finding::violation("a status of 2xx", &self.reply));
+            }
+        };
+        match checked {
             Ok(()) => {
                 self.wire.note(What::Opened);
-                Ok(Peer::new(self.wire, self.rest, self.random))
+                if agreement.is_some() {
+                    self.wire.note(What::Agreed);
+                }
+                let Self {
+                    wire, rest, random, ..
+                } = self;
+                Ok(Peer::new(wire, rest, random, agreement))
             }
             Err(BadAnswer::Status(_)) => {
                 Err(Finding::violation("101 Switching Protocols", &self.reply))

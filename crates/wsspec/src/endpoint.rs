@@ -9,7 +9,10 @@ use std::time::Duration;
 
 use crate::case::Case;
 use crate::host::Host;
+use crate::http2::{self, Http2Stream};
 use crate::known::OneOrMany;
+use crate::stream::{Over, Stream};
+use crate::tls::{self, Tls};
 use rfc6455::handshake::{self, ResponseHead};
 use rfc6455::{Decoder, Frame, MaskingKey};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -19,6 +22,7 @@ use tokio::time::timeout;
 /// The address of a WebSocket echo, taken apart.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Url {
+    secure: bool,
     host: String,
     port: u16,
     target: String,
@@ -31,11 +35,8 @@ pub enum BadUrl {
     #[error("{0:?} is no URL; an example is ws://127.0.0.1:8080/ws")]
     Syntax(String),
     /// It is a URL of something else.
-    #[error("the scheme is {0:?}; a WebSocket's is ws")]
+    #[error("the scheme is {0:?}; a WebSocket's is ws, or wss over TLS")]
     Scheme(String),
-    /// It asks for TLS.
-    #[error("wss is not supported yet; give the address without TLS")]
-    Tls,
 }
 
 impl std::str::FromStr for Url {
@@ -44,17 +45,19 @@ impl std::str::FromStr for Url {
     fn from_str(text: &str) -> Result<Self, BadUrl> {
         let syntax = || BadUrl::Syntax(text.to_owned());
         let uri: http::Uri = text.parse().map_err(|_| syntax())?;
-        match uri.scheme_str() {
-            Some("ws") => {}
-            Some("wss") => return Err(BadUrl::Tls),
+        let secure = match uri.scheme_str() {
+            Some("ws") => false,
+            Some("wss") => true,
             Some(other) => return Err(BadUrl::Scheme(other.to_owned())),
             None => return Err(syntax()),
-        }
+        };
         let host = uri.host().filter(|host| !host.is_empty());
         let target = uri.path_and_query().map_or("/", |it| it.as_str());
+        let port = if secure { 443 } else { 80 };
         Ok(Self {
+            secure,
             host: host.ok_or_else(syntax)?.to_owned(),
-            port: uri.port_u16().unwrap_or(80),
+            port: uri.port_u16().unwrap_or(port),
             target: target.to_owned(),
         })
     }
@@ -62,7 +65,8 @@ impl std::str::FromStr for Url {
 
 impl fmt::Display for Url {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "ws://{}:{}{}", self.host, self.port, self.target)
+        let scheme = if self.secure { "wss" } else { "ws" };
+        write!(f, "{scheme}://{}:{}{}", self.host, self.port, self.target)
     }
 }
 
@@ -77,6 +81,17 @@ impl Url {
     #[must_use]
     pub fn target(&self) -> &str {
         &self.target
+    }
+
+    /// Whether it is reached by TLS.
+    #[must_use]
+    pub fn is_secure(&self) -> bool {
+        self.secure
+    }
+
+    /// The scheme of HTTP under it.
+    pub(crate) fn http_scheme(&self) -> &'static str {
+        if self.secure { "https" } else { "http" }
     }
 
     /// Whether it is on this machine or in a private network, as far as that
@@ -108,6 +123,7 @@ impl Url {
     /// The address of a server that has not said where it is.
     pub(crate) fn nowhere() -> Self {
         Self {
+            secure: false,
             host: "0.0.0.0".into(),
             port: 0,
             target: "/".into(),
@@ -280,6 +296,14 @@ impl Load {
 pub struct Endpoint {
     /// Where it is.
     pub url: Url,
+    /// How a WebSocket is opened.
+    pub over: Over,
+    /// Whom to trust where the address begins with `wss`; if nobody says so,
+    /// whom the system trusts.
+    pub tls: Option<Arc<Tls>>,
+    /// Whether compressed messages come in Autobahn's numbers, not in as many
+    /// as show the same.
+    pub full_volume: bool,
     /// How long silence lasts before it counts. Nobody waits that long but
     /// for a server that should have acted and did not.
     pub patience: Duration,
@@ -307,6 +331,9 @@ impl Endpoint {
     pub fn new(url: Url, patience: Duration) -> Self {
         Self {
             url,
+            over: Over::default(),
+            tls: None,
+            full_volume: false,
             patience,
             autobahn_timers: false,
             declared: Declared::default(),
@@ -356,11 +383,46 @@ impl Endpoint {
         }
     }
 
+    /// The same way to the same server at another address, or for another
+    /// wait.
+    pub(crate) fn like(&self, other: Self) -> Self {
+        Self {
+            over: self.over,
+            tls: self.tls.clone(),
+            full_volume: self.full_volume,
+            declared: self.declared.clone(),
+            ..other
+        }
+    }
+
     /// Opens a TCP connection, without Nagle's delay.
-    pub(crate) async fn connect(&self) -> std::io::Result<TcpStream> {
+    pub(crate) async fn connect_tcp(&self) -> std::io::Result<TcpStream> {
         let stream = TcpStream::connect(self.url.socket()).await?;
         stream.set_nodelay(true)?;
         Ok(stream)
+    }
+
+    /// Opens a connection on which an opening handshake can be sent.
+    pub(crate) async fn connect(&self) -> std::io::Result<Stream> {
+        let stream = self.connect_tcp().await?;
+        let stream = match (self.url.secure, &self.tls) {
+            (false, _) => Stream::Tcp(stream),
+            (true, tls) => {
+                let tls = match (tls, &*tls::SYSTEM) {
+                    (Some(tls), _) | (None, Ok(tls)) => tls,
+                    (None, Err(bad)) => {
+                        return Err(std::io::Error::other(bad.to_string()));
+                    }
+                };
+                let host = self.url.socket().0;
+                let stream = tls.connect(self.over, host, stream).await?;
+                Stream::Tls(Box::new(stream))
+            }
+        };
+        match self.over {
+            Over::Http1 => Ok(stream),
+            Over::Http2 => Ok(Stream::Http2(Http2Stream::begin(stream).await?)),
+        }
     }
 
     /// Waits for an event; `None` if the server keeps silent.
@@ -446,38 +508,18 @@ impl Endpoint {
         trips: &AtomicUsize,
     ) -> std::io::Result<()> {
         let mut stream = self.connect().await?;
-        let key = handshake::key(*b"the witness key!");
-        let mut request = format!(
-            "GET {} HTTP/1.1\r\nHost: {}\r\nUpgrade: websocket\r\n\
-             Connection: Upgrade\r\nSec-WebSocket-Key: {key}\r\n\
-             Sec-WebSocket-Version: 13\r\n",
-            self.url.target,
-            self.url.authority(),
-        );
-        for (name, value) in self.declared.fields() {
-            request += &format!("{name}: {value}\r\n");
-        }
-        request += "\r\n";
-        stream.write_all(request.as_bytes()).await?;
-        let mut received = Vec::with_capacity(4096);
-        let after_head = loop {
-            if stream.read_buf(&mut received).await? == 0 {
-                return Ok(());
-            }
-            match ResponseHead::decode(&received) {
-                Ok(Some((_, length))) => break length,
-                Ok(None) if received.len() < 64 * 1024 => {}
-                _ => return Ok(()),
-            }
+        let Some(mut received) = self.open_witness(&mut stream).await? else {
+            return Ok(());
         };
         let mut decoder = Decoder::lenient(1024);
-        decoder.push(&received[after_head..]);
+        decoder.push(&received);
         for _ in 0..count {
             let mut octets = Vec::new();
             Frame::text("witness")
                 .masked(MaskingKey([1, 2, 3, 4]))
                 .encode(&mut octets);
             stream.write_all(&octets).await?;
+            stream.flush().await?;
             loop {
                 match decoder.next_frame() {
                     // What it is does not matter: somebody was served.
@@ -496,6 +538,58 @@ impl Endpoint {
         }
         Ok(())
     }
+
+    /// Opens a WebSocket, and gives back what has come behind the answer;
+    /// `None` where that is no answer.
+    async fn open_witness(
+        &self,
+        stream: &mut Stream,
+    ) -> std::io::Result<Option<Vec<u8>>> {
+        if let Stream::Http2(stream) = stream {
+            let declared: Vec<_> = self.declared.fields().collect();
+            let declared = declared.iter();
+            let declared =
+                declared.map(|(name, value)| (*name, value.as_bytes()));
+            let version = ("sec-websocket-version", &b"13"[..]);
+            let request = http2::extended_connect(
+                self.url.http_scheme(),
+                &self.url.authority(),
+                &self.url.target,
+                std::iter::once(version).chain(declared),
+            );
+            let request = request.map_err(std::io::Error::other)?;
+            let answer = stream.connect(request).await?;
+            let is_open = (200..300).contains(&answer.status);
+            return Ok(is_open.then(Vec::new));
+        }
+        let key = handshake::key(*b"the witness key!");
+        let mut request = format!(
+            "GET {} HTTP/1.1\r\nHost: {}\r\nUpgrade: websocket\r\n\
+             Connection: Upgrade\r\nSec-WebSocket-Key: {key}\r\n\
+             Sec-WebSocket-Version: 13\r\n",
+            self.url.target,
+            self.url.authority(),
+        );
+        for (name, value) in self.declared.fields() {
+            request += &format!("{name}: {value}\r\n");
+        }
+        request += "\r\n";
+        stream.write_all(request.as_bytes()).await?;
+        stream.flush().await?;
+        let mut received = Vec::with_capacity(4096);
+        loop {
+            if stream.read_buf(&mut received).await? == 0 {
+                return Ok(None);
+            }
+            match ResponseHead::decode(&received) {
+                Ok(Some((_, length))) => {
+                    return Ok(Some(received.split_off(length)));
+                }
+                Ok(None) if received.len() < 64 * 1024 => {}
+                _ => return Ok(None),
+            }
+        }
+    }
 }
 
 #[cfg(test)]
@@ -510,6 +604,8 @@ mod tests {
         assert_eq!(url.authority(), "127.0.0.1:8080");
         assert_eq!(url.target(), "/ws?a=b");
         assert_eq!(url.to_string(), "ws://127.0.0.1:8080/ws?a=b");
+        let url: Url = "wss://example.com/ws".parse().expect("a URL");
+        assert_eq!(url.to_string(), "wss://example.com:443/ws");
         let url: Url = "ws://[::1]:9".parse().expect("a URL");
         assert_eq!(url.socket(), ("::1", 9));
         assert_eq!(url.target(), "/");
@@ -521,7 +617,6 @@ mod tests {
             ("", BadUrl::Syntax(String::new())),
             ("127.0.0.1:8080", BadUrl::Syntax("127.0.0.1:8080".into())),
             ("http://a/ws", BadUrl::Scheme("http".into())),
-            ("wss://a/ws", BadUrl::Tls),
             ("ws://", BadUrl::Syntax("ws://".into())),
             ("ws://:80/", BadUrl::Syntax("ws://:80/".into())),
         ];

@@ -11,12 +11,14 @@
 //! | [`cases`] | the cases, one module a section of the RFC |
 //! | [`case`], [`clauses`], [`verdict`] | what a case is, what it tests, what it finds |
 //! | [`coverage`], [`explain`] | what is tested, rule by rule and case by case |
-//! | [`dialer`], [`peer`] | the raw connection before and after the 101 |
+//! | [`dialer`], [`opener`], [`peer`] | the raw connection before and after the 101 |
+//! | [`corpus`] | what compressed messages say |
 //! | [`record`] | the evidence: everything that went over a connection |
 //! | [`endpoint`], [`select`], [`runner`] | where to run, what, and the run |
 //! | [`target`], [`known`] | `server.toml`: build a server, know its faults |
 //! | [`baseline`] | its known violations, brought up to date |
 //! | `harness` | the suite as tests of one's own, with the feature of that name |
+//! | [`tls`] | whom to trust where there is TLS |
 //! | [`host`], [`measured`] | the server's process: start it, measure it |
 //! | [`report`], [`page`] | results for people: text, tables, a page |
 //! | [`results`], [`diff`] | results for programs, and what two runs differ in |
@@ -28,6 +30,7 @@ pub mod case;
 pub mod cases;
 pub mod clauses;
 mod content;
+pub mod corpus;
 pub mod coverage;
 pub mod dialer;
 pub mod diff;
@@ -36,8 +39,10 @@ pub mod explain;
 #[cfg(feature = "harness")]
 pub mod harness;
 pub mod host;
+mod http2;
 pub mod known;
 pub mod measured;
+pub mod opener;
 pub mod page;
 pub mod peer;
 pub mod record;
@@ -45,7 +50,9 @@ pub mod report;
 pub mod results;
 pub mod runner;
 pub mod select;
+mod stream;
 pub mod target;
+pub mod tls;
 pub mod verdict;
 mod wire;
 
@@ -55,4 +62,6 @@ pub use host::{Host, Launcher};
 pub use known::KnownViolation;
 pub use runner::{Judged, Runner};
 pub use select::Selection;
+pub use stream::Over;
+pub use tls::{Tls, Trust};
 pub use verdict::{Finding, Level, Outcome, Verdict};

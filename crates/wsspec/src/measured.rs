@@ -54,8 +54,7 @@ impl Measured {
         })?;
         let shared = &setting.endpoint;
         let url = own.running.url.clone();
-        let mut endpoint = Endpoint::new(url, shared.patience);
-        endpoint.declared = shared.declared.clone();
+        let endpoint = shared.like(Endpoint::new(url, shared.patience));
         let setting = Setting {
             endpoint: Arc::new(endpoint),
             ..setting

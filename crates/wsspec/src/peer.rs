@@ -1,8 +1,10 @@
 //! The peer: after the 101, where the connection is frames in both directions.
 
+mod compressed;
 mod volume;
 
 pub use crate::wire::Poured;
+pub use compressed::cut;
 pub use volume::{Pieces, Volume};
 
 use std::fmt;
@@ -11,14 +13,15 @@ use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use rfc6455::{Decoder, Frame, MaskingKey, Opcode, Rules, Sender, StatusCode};
-
+use rfc7692::Agreement;
 use tokio::time::{Instant, timeout, timeout_at};
 
 use crate::autobahn::{self, CLOSING, Timer};
-use crate::endpoint::{Declared, Load};
+use crate::endpoint::{Declared, Endpoint, Load};
 use crate::record::{End, FrameRecord, Record, Wait, What, describe};
 use crate::verdict::{Finding, Verdict};
 use crate::wire::Wire;
+use compressed::Deflate;
 
 /// The largest message that is read; no case has a larger one echoed.
 pub(crate) const MOST_OF_MESSAGE: u64 = 4 << 20;
@@ -45,6 +48,8 @@ pub struct Peer {
     received: BytesMut,
     decoder: Decoder,
     rules: Rules,
+    /// How messages are compressed, where that was agreed.
+    deflate: Option<Deflate>,
     unfinished: Option<(Opcode, Vec<u8>)>,
     /// How many fragments the unfinished message has.
     fragments: u64,
@@ -161,6 +166,7 @@ impl Peer {
         wire: Wire,
         received: BytesMut,
         random: fastrand::Rng,
+        agreement: Option<Agreement>,
     ) -> Self {
         let mut decoder = Decoder::lenient(MOST_OF_MESSAGE);
         decoder.push(&received);
@@ -168,7 +174,11 @@ impl Peer {
             wire,
             received: BytesMut::new(),
             decoder,
-            rules: Rules::new(Sender::Server),
+            rules: match agreement {
+                None => Rules::new(Sender::Server),
+                Some(_) => Rules::new(Sender::Server).with_deflate(),
+            },
+            deflate: agreement.map(Deflate::new),
             unfinished: None,
             fragments: 0,
             random,
@@ -365,6 +375,10 @@ impl Peer {
             one: one.len(),
             at_once,
         }
+    }
+
+    pub(crate) fn endpoint(&self) -> &Endpoint {
+        &self.wire.endpoint
     }
 
     /// What the server declares.
@@ -802,7 +816,8 @@ impl Peer {
         if frame.opcode.is_control() {
             return Ok(Some(Incoming::from(frame)));
         }
-        if frame.fin && self.unfinished.is_none() {
+        let compressed = self.rules.is_compressed();
+        if frame.fin && self.unfinished.is_none() && !compressed {
             return Ok(Some(Incoming::from(frame)));
         }
         let (_, octets) = self
@@ -824,10 +839,13 @@ impl Peer {
             return Ok(None);
         }
         self.fragments = 0;
-        let message = self.unfinished.take();
-        Ok(message.map(|(opcode, octets)| {
-            Incoming::Message(opcode, Bytes::from(octets))
-        }))
+        let Some((opcode, mut octets)) = self.unfinished.take() else {
+            return Ok(None);
+        };
+        if compressed {
+            octets = self.inflate(opcode, &octets)?;
+        }
+        Ok(Some(Incoming::Message(opcode, Bytes::from(octets))))
     }
 
     fn illegal(&mut self, violation: rfc6455::Violation) -> Finding {

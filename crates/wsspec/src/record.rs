@@ -46,6 +46,15 @@ pub enum What {
     SentHead(Bytes),
     /// The head of a response came, as these octets.
     ReceivedHead(Bytes),
+    /// We sent the fields of a request over HTTP/2, here as lines.
+    SentFields(Bytes),
+    /// The fields of a response came over HTTP/2, here as lines.
+    ReceivedFields(Bytes),
+    /// A compressed message that went over the wire says this; and its
+    /// length.
+    Inflates(Opcode, Bytes, u64),
+    /// TLS ended without a close_notify.
+    NoCloseNotify,
     /// We sent a frame.
     SentFrame(FrameRecord),
     /// A frame came.
@@ -64,6 +73,8 @@ pub enum What {
     ReceivedOctets(Bytes),
     /// The opening handshake has succeeded.
     Opened,
+    /// It has agreed on compression.
+    Agreed,
     /// The case is about another connection.
     Aside,
     /// The case has come to this point and the connection was still open.
@@ -234,11 +245,23 @@ impl Record {
 impl What {
     fn lines(&self, whole_heads: bool) -> Vec<String> {
         let (mark, text) = match self {
-            Self::SentHead(head) => {
+            Self::SentHead(head) | Self::SentFields(head) => {
                 return head_lines('>', head, whole_heads);
             }
-            Self::ReceivedHead(head) => {
+            Self::ReceivedHead(head) | Self::ReceivedFields(head) => {
                 return head_lines('<', head, whole_heads);
+            }
+            Self::Inflates(opcode, payload, length) => {
+                let content = describe(*opcode, payload, *length);
+                (
+                    '=',
+                    format!("{opcode} {content}")
+                        .trim_end()
+                        .to_owned(),
+                )
+            }
+            Self::NoCloseNotify => {
+                ('!', "TLS ended without a close_notify".to_owned())
             }
             Self::SentFrame(frame) => ('>', frame.line(false)),
             Self::ReceivedFrame(frame) => ('<', frame.line(true)),
@@ -249,7 +272,7 @@ impl What {
             Self::SentMessages(messages) => ('>', messages.to_string()),
             Self::ReceivedMessages(messages) => ('<', messages.to_string()),
             Self::ReceivedOctets(octets) => ('<', preview(octets)),
-            Self::Opened | Self::Aside => return Vec::new(),
+            Self::Opened | Self::Agreed | Self::Aside => return Vec::new(),
             Self::Mark(_) => ('!', "the connection is still open".to_owned()),
             Self::Illegal(violation) => ('!', violation.to_string()),
             Self::LeftOut(count) => ('…', format!("{count} events …")),

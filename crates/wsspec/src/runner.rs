@@ -3,7 +3,7 @@
 use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant};
 
-use rfc6455::Frame;
+use rfc6455::{Frame, StatusCode};
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
@@ -12,6 +12,7 @@ use crate::case::{Case, Judging, Run, Weight};
 use crate::dialer::{Dialer, Reply};
 use crate::endpoint::{self, Endpoint};
 use crate::measured::Measured;
+use crate::opener::{Opener, not_agreed};
 use crate::peer::{Incoming, Peer};
 use crate::record::{Record, SharedRecord};
 use crate::verdict::{Finding, Outcome, Verdict};
@@ -114,8 +115,8 @@ impl Runner {
     pub async fn reach(&self) -> Result<(), NotReachable> {
         let Endpoint { url, patience, .. } = &*self.endpoint;
         // Nothing is there yet to tell slow from silent.
-        let mut patient = Endpoint::unknown(url.clone(), *patience * 5);
-        patient.declared = self.endpoint.declared.clone();
+        let patient = Endpoint::unknown(url.clone(), *patience * 5);
+        let patient = self.endpoint.like(patient);
         let mut dialer = Dialer::new(Setting::new(Arc::new(patient)), 0);
         let request = dialer.request();
         let answer = match dialer.dial(request).await {
@@ -300,6 +301,9 @@ async fn judge(
 }
 
 async fn verdict(case: &'static Case, setting: Setting) -> Verdict {
+    if let Some(why) = case.is_beside(setting.endpoint.over) {
+        return Err(Finding::Unsupported(why.to_owned()));
+    }
     let seed = seed(case.id);
     let mut dialer = Dialer::new(setting.clone(), seed);
     match case.run {
@@ -311,29 +315,56 @@ async fn verdict(case: &'static Case, setting: Setting) -> Verdict {
             verdict
         }
         Run::Dialer(run) => run(&mut dialer).await,
+        Run::Opener(run) => run(&mut Opener::new(dialer)).await,
         Run::Peer(run) => match case.autobahn {
             None => run(&mut dialer.open().await?).await,
-            Some(id) => verdict_and_words(&mut dialer, run, id).await,
+            Some(id) => {
+                let peer = dialer.open_as_autobahn().await?;
+                verdict_and_words(peer, run, id).await
+            }
         },
+        Run::Deflated(run) => {
+            let mut opener = Opener::new(dialer);
+            match case.autobahn {
+                None => run(&mut opener.deflated(rfc7692::NAME).await?).await,
+                Some(id) => {
+                    let peer = opener.deflated_as_autobahn(id).await?;
+                    match peer.agreement() {
+                        Some(_) => verdict_and_words(peer, run, id).await,
+                        None => not_implemented(peer, id).await,
+                    }
+                }
+            }
+        }
     }
+}
+
+/// Ends a case that needs compression where there is none, as Autobahn does.
+async fn not_implemented(mut peer: Peer, id: &str) -> Verdict {
+    let timer = autobahn::timer(id);
+    if peer.endpoint().autobahn_timers {
+        peer.set_timer(timer);
+    }
+    peer.send(Frame::close(StatusCode::NORMAL_CLOSURE, ""))
+        .await?;
+    peer.conclude(timer, Err(not_agreed()), true)
+        .await
 }
 
 /// Runs a case that Autobahn has, too, to the end of its connection: Autobahn
 /// also has a word for that.
 async fn verdict_and_words(
-    dialer: &mut Dialer,
+    mut peer: Peer,
     run: fn(&mut Peer) -> Judging<'_>,
     id: &str,
 ) -> Verdict {
-    let mut peer = dialer.open_as_autobahn().await?;
     let timer = autobahn::timer(id);
-    if dialer.endpoint().autobahn_timers {
+    let with_timers = peer.endpoint().autobahn_timers;
+    if with_timers {
         peer.set_timer(timer);
     }
     let verdict = run(&mut peer).await;
-    if matches!(verdict, Err(Finding::Unsupported(_)))
-        && !dialer.endpoint().autobahn_timers
-    {
+    if matches!(verdict, Err(Finding::Unsupported(_))) && !with_timers {
         // Nobody asks how that ends.
         return verdict;
     }

@@ -18,6 +18,8 @@ use serde::{Deserialize, Deserializer};
 use crate::endpoint::{Declared, Endpoint, Url};
 use crate::host::{self, Host, Launcher};
 use crate::known::{KnownViolation, OneOrMany, matches};
+use crate::stream::Over;
+use crate::tls::{Tls, Trust};
 
 /// How long a server may take from its start to its ready line.
 pub const READY: Duration = Duration::from_secs(20);
@@ -100,6 +102,12 @@ pub struct Variant {
     /// Whether it carries a WebSocket over HTTP/2 as well (RFC 8441).
     #[serde(default)]
     pub http2: bool,
+    /// How a WebSocket is opened when this variant is judged.
+    #[serde(default)]
+    pub over: Over,
+    /// Whom to trust where its address begins with `wss`.
+    #[serde(default)]
+    pub tls: TrustTable,
     /// More processes of the same server, with other limits, each for the
     /// cases that need them.
     #[serde(default)]
@@ -122,6 +130,19 @@ pub struct Handshake {
     /// What stands before the token where it comes as a subprotocol, which a
     /// browser's script can send.
     pub bearer_subprotocol: Option<String>,
+}
+
+/// Whom to trust; paths are relative to the folder of the file.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct TrustTable {
+    /// A file of certificates in PEM that are trusted.
+    pub ca: Option<PathBuf>,
+    /// The name that the certificate is for, if it is not the address's host.
+    pub server_name: Option<String>,
+    /// Whether any certificate will do.
+    #[serde(default)]
+    pub insecure: bool,
 }
 
 impl Variant {
@@ -153,7 +174,11 @@ impl Variant {
             || self.build.is_some()
             || self.run.is_some()
             || self.url.is_some()
-            || self.needs.is_some();
+            || self.needs.is_some()
+            || self.over != Over::default()
+            || self.tls.ca.is_some()
+            || self.tls.server_name.is_some()
+            || self.tls.insecure;
         if how_to_start {
             return Some(
                 "is started as its variant is; it can only add arguments",
@@ -288,6 +313,9 @@ pub enum TargetError {
         /// What is wrong, and where.
         error: String,
     },
+    /// Nobody can be trusted.
+    #[error(transparent)]
+    Trust(#[from] crate::tls::BadTrust),
     /// Something is not there that the server needs.
     #[error("{check} does not succeed; {install}")]
     Missing {
@@ -651,15 +679,36 @@ impl Server {
             }
         };
         endpoint.declared = variant.declared();
+        endpoint.over = variant.over;
+        endpoint.tls = self.tls(variant)?;
         for instance in variant.instance.values() {
             let launcher = self.launcher(&run).with(&instance.arguments);
-            let mut own = Endpoint::of(Host::start(launcher)?, patience);
+            let own = Endpoint::of(Host::start(launcher)?, patience);
+            let mut own = endpoint.like(own);
             own.declared = instance.declared().or(&endpoint.declared);
             endpoint
                 .instances
                 .push((instance.cases.clone(), Arc::new(own)));
         }
         Ok(endpoint)
+    }
+
+    /// TLS as a variant wants it; nothing if it says nothing of it.
+    fn tls(&self, variant: &Variant) -> Result<Option<Arc<Tls>>, TargetError> {
+        let TrustTable {
+            ca,
+            server_name,
+            insecure,
+        } = variant.tls.clone();
+        let trust = Trust {
+            ca: ca.map(|path| self.folder.join(path)),
+            server_name,
+            insecure,
+        };
+        match trust == Trust::default() {
+            true => Ok(None),
+            false => Ok(Some(Arc::new(Tls::new(&trust)?))),
+        }
     }
 
     /// How to start a variant with what [`build`](Self::build) told.
@@ -972,9 +1021,11 @@ fn read_lines(from: impl Read, mut each: impl FnMut(&str)) {
     }
 }
 
-/// The first `ws://` address in a line.
+/// The first `ws://` or `wss://` address in a line.
 fn address_in(line: &str) -> Option<Url> {
-    let start = line.find("ws://")?;
+    let start = line
+        .find("ws://")
+        .or_else(|| line.find("wss://"))?;
     let address = line[start..].split_whitespace().next()?;
     address
         .trim_end_matches(['.', ',', ';', ')', '"', '\''])
@@ -996,6 +1047,8 @@ mod tests {
             let url = address_in(line).expect("an address");
             assert_eq!(url.to_string(), "ws://127.0.0.1:4567/ws");
         }
+        let secure = address_in("ready: wss://127.0.0.1:4567/ws");
+        assert!(secure.is_some_and(|url| url.is_secure()));
         assert!(address_in("listening on port 8080").is_none());
     }
 

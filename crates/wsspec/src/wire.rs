@@ -5,10 +5,11 @@ use std::sync::Arc;
 
 use bytes::{Bytes, BytesMut};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
 
 use crate::endpoint::{Endpoint, Load};
+use crate::http2::Http2Stream;
 use crate::record::{End, Record, SharedRecord, What, note};
+use crate::stream::{First, Stream};
 use crate::verdict::Finding;
 
 /// What a server may send on one connection before it counts as a flood.
@@ -50,9 +51,13 @@ impl Setting {
 pub(crate) struct Wire {
     pub(crate) endpoint: Arc<Endpoint>,
     pub(crate) record: SharedRecord,
-    stream: TcpStream,
+    stream: Stream,
     received: usize,
+    /// What has come while something was written, and nobody has read.
+    unread: BytesMut,
+    /// How the server has ended; it is on record when somebody reads it.
     ended: Option<End>,
+    is_noted: bool,
     /// Once a write has failed the server takes nothing more, but what it
     /// said before may still have to be read.
     deaf: bool,
@@ -93,7 +98,9 @@ impl Wire {
             record,
             stream,
             received: 0,
+            unread: BytesMut::new(),
             ended: None,
+            is_noted: false,
             deaf: false,
         })
     }
@@ -117,8 +124,13 @@ impl Wire {
             octets: octets.len(),
             frames: 1,
         };
+        let stream = &mut self.stream;
+        let write = async {
+            stream.write_all(octets).await?;
+            stream.flush().await
+        };
         let written = endpoint
-            .behind(load, endpoint.patience, self.stream.write_all(octets))
+            .behind(load, endpoint.patience, write)
             .await;
         match written {
             Some(Ok(())) => Ok(()),
@@ -160,26 +172,16 @@ impl Wire {
         if self.deaf {
             return Ok(false);
         }
-        for part in octets.chunks(count) {
-            let endpoint = Arc::clone(&self.endpoint);
-            let mut peeked = [0; 1];
-            let (mut reading, mut writing) = self.stream.split();
-            let step = async {
-                tokio::select! {
-                    biased;
-                    // An end or an error counts as something said.
-                    _ = reading.peek(&mut peeked) => None,
-                    written = writing.write_all(part) => Some(written),
-                }
-            };
-            match endpoint.patiently(step).await {
-                Some(Some(Ok(()))) => {}
-                Some(Some(Err(_)) | None) => {
+        for mut part in octets.chunks(count) {
+            while !part.is_empty() {
+                // An end or an error counts as something said.
+                let written = self.write_or_hear(part).await?;
+                if !self.unread.is_empty() || self.ended.is_some() {
                     self.deaf = true;
                     self.note(What::SendFailed);
                     return Ok(false);
                 }
-                None => return Err(self.not_read()),
+                part = &part[written..];
             }
         }
         Ok(true)
@@ -236,37 +238,40 @@ impl Wire {
         if self.deaf {
             return Ok(octets.len());
         }
-        into.reserve(READ_AT_ONCE);
+        let written = self.write_or_hear(octets).await?;
+        into.unsplit(self.unread.split());
+        if self.received > MOST_RECEIVED {
+            self.deaf = true;
+            return Err(Finding::violation(
+                "an end of what the server sends",
+                End::Flood,
+            ));
+        }
+        if self.ended.is_some() {
+            self.deaf = true;
+            self.note(What::SendFailed);
+            return Ok(octets.len());
+        }
+        Ok(written)
+    }
+
+    /// Writes some of the octets, or reads some into `unread`; how many it has
+    /// written.
+    async fn write_or_hear(&mut self, octets: &[u8]) -> Result<usize, Finding> {
+        self.unread.reserve(READ_AT_ONCE);
         let endpoint = Arc::clone(&self.endpoint);
-        let (mut reading, mut writing) = self.stream.split();
-        let step = async {
-            tokio::select! {
-                read = reading.read_buf(into) => match read {
-                    Ok(0) | Err(_) => None,
-                    Ok(count) => Some((count, 0)),
-                },
-                written = writing.write(octets) => match written {
-                    Ok(0) | Err(_) => None,
-                    Ok(count) => Some((0, count)),
-                },
-            }
-        };
+        let step = self
+            .stream
+            .write_or_read(octets, &mut self.unread);
         match endpoint.patiently(step).await {
-            Some(Some((read, written))) => {
-                self.received += read;
-                if self.received > MOST_RECEIVED {
-                    self.deaf = true;
-                    return Err(Finding::violation(
-                        "an end of what the server sends",
-                        End::Flood,
-                    ));
-                }
-                Ok(written)
+            Some(First::Read(read)) => {
+                self.has_read(read);
+                Ok(0)
             }
-            Some(None) => {
-                self.deaf = true;
-                self.note(What::SendFailed);
-                Ok(octets.len())
+            Some(First::Written(Ok(count))) if count > 0 => Ok(count),
+            Some(First::Written(_)) => {
+                self.ended = Some(End::Reset);
+                Ok(0)
             }
             None => Err(self.not_read()),
         }
@@ -282,7 +287,11 @@ impl Wire {
         let endpoint = Arc::clone(&self.endpoint);
         let mut left = octets;
         while !left.is_empty() {
-            let written = self.stream.write(left);
+            let written = async {
+                let count = self.stream.write(left).await?;
+                self.stream.flush().await?;
+                Ok::<_, io::Error>(count)
+            };
             match endpoint.within(stall, written).await {
                 Some(Ok(count)) if count > 0 => left = &left[count..],
                 Some(_) => return Poured::Ended,
@@ -295,8 +304,7 @@ impl Wire {
     /// Ends the connection abruptly: RST.
     pub(crate) fn reset(self) {
         self.note(What::WeReset);
-        // Where that fails it is FIN, and the case just less hard.
-        _ = self.stream.set_zero_linger();
+        self.stream.reset();
     }
 
     /// Sends FIN and goes on reading.
@@ -310,26 +318,45 @@ impl Wire {
     ///
     /// Cancel safe: nothing is lost when it is dropped.
     pub(crate) async fn read(&mut self, into: &mut BytesMut) -> Option<End> {
-        if self.ended.is_some() {
-            return self.ended;
+        if !self.unread.is_empty() {
+            into.unsplit(self.unread.split());
+            return None;
         }
-        into.reserve(READ_AT_ONCE);
-        let end = match self.stream.read_buf(into).await {
-            Ok(0) => End::Fin,
+        if self.ended.is_none() {
+            into.reserve(READ_AT_ONCE);
+            let read = self.stream.read_buf(into).await;
+            self.has_read(read);
+        }
+        if let (Some(end), false) = (self.ended, self.is_noted) {
+            self.note(What::Ended(end));
+            self.is_noted = true;
+        }
+        self.ended
+    }
+
+    /// Takes note of what a read has brought.
+    fn has_read(&mut self, read: io::Result<usize>) {
+        self.ended = match read {
+            Ok(0) => Some(End::Fin),
             Ok(count) => {
                 self.received += count;
-                if self.received <= MOST_RECEIVED {
-                    return None;
-                }
-                End::Flood
+                (self.received > MOST_RECEIVED).then_some(End::Flood)
             }
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {
-                return None;
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => None,
+            // TLS ended without saying so, and TCP in order.
+            Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => {
+                self.note(What::NoCloseNotify);
+                Some(End::Fin)
             }
-            Err(_) => End::Reset,
+            Err(_) => Some(End::Reset),
         };
-        self.note(What::Ended(end));
-        self.ended = Some(end);
-        self.ended
+    }
+
+    /// The stream of HTTP/2, where that carries the connection.
+    pub(crate) fn http2(&mut self) -> Option<&mut Http2Stream> {
+        match &mut self.stream {
+            Stream::Http2(stream) => Some(stream),
+            _ => None,
+        }
     }
 }

@@ -13,6 +13,9 @@ use crate::record::End;
 use crate::verdict::{Finding, Verdict};
 
 mod hostile;
+mod rfc7692_compressing;
+mod rfc7692_messages;
+mod rfc7692_negotiating;
 mod rfc9110_http;
 mod rfc9112_http1;
 mod s10_2_origin;
@@ -74,6 +77,36 @@ pub fn all() -> impl Iterator<Item = &'static Case> {
         s10_2_origin::CASES,
         s10_4_limits::CASES,
         s4_2_1_reading_the_request::FITTING,
+        rfc7692_negotiating::CASES,
+        rfc7692_negotiating::DECLINED_UNKNOWN,
+        rfc7692_negotiating::DECLINED_VALUE,
+        rfc7692_negotiating::DECLINED_REPEATED,
+        rfc7692_negotiating::SERVER_WINDOW,
+        rfc7692_negotiating::SERVER_WINDOW_KEPT,
+        rfc7692_negotiating::CLIENT_WINDOW,
+        rfc7692_negotiating::CLIENT_WINDOW_UNASKED,
+        rfc7692_compressing::MISPLACED,
+        rfc7692_compressing::RESERVED,
+        rfc7692_compressing::CASES,
+        rfc7692_compressing::NOT_UTF8,
+        rfc7692_compressing::FRAGMENTS,
+        rfc7692_compressing::BLOCKS,
+        rfc7692_compressing::NOT_INFLATING,
+        rfc7692_compressing::UNFINISHED,
+        rfc7692_compressing::NOT_INFLATING_CODE,
+        rfc7692_compressing::WITHOUT_AGREEMENT,
+        rfc7692_messages::JSON,
+        rfc7692_messages::BITMAP,
+        rfc7692_messages::PROSE,
+        rfc7692_messages::HTML,
+        rfc7692_messages::COMPRESSED,
+        rfc7692_messages::AS_OFFERED,
+        rfc7692_messages::NO_TAKEOVER,
+        rfc7692_messages::WINDOW_9,
+        rfc7692_messages::WINDOW_15,
+        rfc7692_messages::NO_TAKEOVER_WINDOW_9,
+        rfc7692_messages::NO_TAKEOVER_WINDOW_15,
+        rfc7692_messages::THREE_OFFERS,
         rfc9110_http::CASES,
         s10_5_authentication::CASES,
         rfc9112_http1::CASES,

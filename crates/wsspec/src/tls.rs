@@ -1,0 +1,247 @@
+//! TLS under a connection: whom to trust, and which name to ask for.
+//!
+//! rustls speaks it; what a case has to say that rustls does not, it says over
+//! TCP.
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, LazyLock};
+
+use rustls::client::danger::{
+    HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier,
+};
+use rustls::crypto::{CryptoProvider, ring};
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
+use rustls::{
+    ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme,
+};
+use tokio::net::TcpStream;
+use tokio_rustls::TlsConnector;
+use tokio_rustls::client::TlsStream;
+
+use crate::stream::Over;
+
+/// What to trust where an address begins with `wss`.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Trust {
+    /// A file of certificates in PEM that are trusted, beside those of the
+    /// system.
+    pub ca: Option<PathBuf>,
+    /// The name that the server's certificate is for, and that is asked for
+    /// (SNI), if it is not the host of the address.
+    pub server_name: Option<String>,
+    /// Whether any certificate will do.
+    pub insecure: bool,
+}
+
+/// Why nobody can be trusted.
+#[derive(Debug, thiserror::Error)]
+pub enum BadTrust {
+    /// The file can't be read, or holds no certificate.
+    #[error("{path}: {error}", path = path.display())]
+    Ca {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        error: String,
+    },
+    /// The name is none that a certificate could have.
+    #[error("{0:?} is no name of a server")]
+    ServerName(String),
+    /// The TLS library refuses.
+    #[error("TLS can't be set up: {0}")]
+    Tls(#[from] rustls::Error),
+}
+
+/// TLS for the connections to one server.
+pub struct Tls {
+    http1: TlsConnector,
+    http2: TlsConnector,
+    name: Option<ServerName<'static>>,
+}
+
+impl std::fmt::Debug for Tls {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Tls")
+            .field("name", &self.name)
+            .finish_non_exhaustive()
+    }
+}
+
+/// What is trusted if nobody says otherwise: what the system trusts.
+pub(crate) static SYSTEM: LazyLock<Result<Arc<Tls>, BadTrust>> =
+    LazyLock::new(|| Tls::new(&Trust::default()).map(Arc::new));
+
+impl Tls {
+    /// Sets TLS up.
+    ///
+    /// # Errors
+    ///
+    /// A file without certificates, or a name that is none.
+    pub fn new(trust: &Trust) -> Result<Self, BadTrust> {
+        let name = trust.server_name.clone().map(|name| {
+            ServerName::try_from(name.clone())
+                .map_err(|_| BadTrust::ServerName(name))
+        });
+        let config = config(trust)?;
+        Ok(Self {
+            http1: connector(config.clone(), b"http/1.1"),
+            http2: connector(config, b"h2"),
+            name: name.transpose()?,
+        })
+    }
+
+    /// Makes the TLS handshake over a TCP connection to this host.
+    ///
+    /// # Errors
+    ///
+    /// A certificate that is not trusted, or a server that does not speak TLS,
+    /// or not the version of HTTP.
+    pub(crate) async fn connect(
+        &self,
+        over: Over,
+        host: &str,
+        stream: TcpStream,
+    ) -> io::Result<TlsStream<TcpStream>> {
+        let name = match &self.name {
+            Some(name) => name.clone(),
+            None => ServerName::try_from(host.to_owned())
+                .map_err(io::Error::other)?,
+        };
+        let connector = match over {
+            Over::Http1 => &self.http1,
+            Over::Http2 => &self.http2,
+        };
+        let connected = connector.connect(name, stream).await;
+        let stream = connected.map_err(explained)?;
+        let chosen = stream.get_ref().1.alpn_protocol();
+        if over == Over::Http2 && chosen != Some(b"h2") {
+            return Err(io::Error::other(
+                "the server does not choose h2, which ALPN offers it",
+            ));
+        }
+        Ok(stream)
+    }
+}
+
+/// With what to do about it.
+fn explained(error: io::Error) -> io::Error {
+    let cause = error.get_ref().and_then(|it| it.downcast_ref());
+    match cause {
+        Some(rustls::Error::InvalidCertificate(_)) => {
+            io::Error::other(format!(
+                "{error}; --ca FILE (in a server.toml tls.ca) says whom to \
+                 trust, --insecure trusts anybody"
+            ))
+        }
+        Some(rustls::Error::InvalidMessage(_)) => io::Error::other(format!(
+            "{error}; does it speak TLS at all? Without TLS the address begins \
+             with ws://"
+        )),
+        _ => error,
+    }
+}
+
+fn connector(mut config: ClientConfig, alpn: &[u8]) -> TlsConnector {
+    config.alpn_protocols = vec![alpn.to_vec()];
+    TlsConnector::from(Arc::new(config))
+}
+
+fn config(trust: &Trust) -> Result<ClientConfig, BadTrust> {
+    let provider = Arc::new(ring::default_provider());
+    let builder = ClientConfig::builder_with_provider(Arc::clone(&provider))
+        .with_safe_default_protocol_versions()?;
+    if trust.insecure {
+        let anybody = Arc::new(Anybody(provider));
+        return Ok(builder
+            .dangerous()
+            .with_custom_certificate_verifier(anybody)
+            .with_no_client_auth());
+    }
+    let mut roots = RootCertStore::empty();
+    // One that can't be read is one that is not trusted.
+    roots.add_parsable_certificates(
+        rustls_native_certs::load_native_certs().certs,
+    );
+    if let Some(path) = &trust.ca {
+        for certificate in certificates(path)? {
+            roots
+                .add(certificate)
+                .map_err(|error| bad_ca(path, &error))?;
+        }
+    }
+    Ok(builder
+        .with_root_certificates(roots)
+        .with_no_client_auth())
+}
+
+fn certificates(path: &Path) -> Result<Vec<CertificateDer<'_>>, BadTrust> {
+    let certificates: Result<Vec<_>, _> = CertificateDer::pem_file_iter(path)
+        .and_then(|certificates| certificates.collect())
+        .map_err(|error| bad_ca(path, &error));
+    match certificates {
+        Ok(none) if none.is_empty() => {
+            Err(bad_ca(path, &"there is no certificate in it"))
+        }
+        certificates => certificates,
+    }
+}
+
+fn bad_ca(path: &Path, error: &dyn std::fmt::Display) -> BadTrust {
+    BadTrust::Ca {
+        path: path.to_owned(),
+        error: error.to_string(),
+    }
+}
+
+/// Trusts anybody, and still checks that it is the same all the time.
+#[derive(Debug)]
+struct Anybody(Arc<CryptoProvider>);
+
+impl ServerCertVerifier for Anybody {
+    fn verify_server_cert(
+        &self,
+        _end_entity: &CertificateDer<'_>,
+        _intermediates: &[CertificateDer<'_>],
+        _server_name: &ServerName<'_>,
+        _ocsp_response: &[u8],
+        _now: UnixTime,
+    ) -> Result<ServerCertVerified, rustls::Error> {
+        Ok(ServerCertVerified::assertion())
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        rustls::crypto::verify_tls12_signature(
+            message,
+            certificate,
+            signature,
+            &self.0.signature_verification_algorithms,
+        )
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        rustls::crypto::verify_tls13_signature(
+            message,
+            certificate,
+            signature,
+            &self.0.signature_verification_algorithms,
+        )
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.0
+            .signature_verification_algorithms
+            .supported_schemes()
+    }
+}
