@@ -7,9 +7,9 @@ use crate::{Frame, Header, Violation};
 /// Reads frames from octets that arrive in any pieces, and gives back every
 /// one as it was sent, legal or not; [`Rules`](crate::Rules) knows which is.
 ///
-/// Holds what was pushed and not yet read: when all frames have been taken, less
-/// than one of them. It allocates for what has arrived, never for what a header
-/// declares.
+/// Holds what was pushed and not yet read: when all frames have been taken,
+/// less than one of them. It allocates for what has arrived, never for what a
+/// header declares.
 ///
 /// ```
 /// use rfc9113::{Decoder, Frame};

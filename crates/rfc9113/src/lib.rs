@@ -13,6 +13,8 @@
 //! | [`payload`] | [`Payload`]: what a frame says |
 //! | [`rules`] | [`Rules`] and [`Violation`]: what makes a frame illegal, and when |
 //! | [`setting`], [`error_code`] | the smaller nouns |
+//! | [`section`] | [`Section`]: the fields of HEADERS and what continues them |
+//! | [`head`] | [`RequestHead`], [`ResponseHead`]: what fields mean |
 //! | [`hpack`] | fields as octets: written without compression, read in any form |
 //!
 //! There is no I/O here, no framework and no HTTP library.
@@ -24,17 +26,21 @@
 pub mod decoder;
 pub mod error_code;
 pub mod frame;
+pub mod head;
 pub mod hpack;
 pub mod payload;
 pub mod rules;
+pub mod section;
 pub mod setting;
 
 pub use decoder::Decoder;
 pub use error_code::ErrorCode;
 pub use frame::{Flags, Frame, FrameType, Header};
+pub use head::{MalformedHead, RequestHead, ResponseHead};
 pub use hpack::Field;
 pub use payload::{Payload, Priority};
 pub use rules::{Rules, Sender, Violation};
+pub use section::{Section, Sections};
 pub use setting::{Setting, Settings};
 
 /// What a client sends first of all ([RFC 9113 §3.4]); its SETTINGS follow.
