@@ -13,6 +13,8 @@ use cargo_metadata::{DependencyKind, Metadata, MetadataCommand, Package};
 /// Our own crates that judge, measure, hold no I/O or show the others.
 const JUDGES: &[&str] = &[
     "rfc6455",
+    "rfc7692",
+    "rfc9113",
     "wsspec",
     "wsspec-cli",
     "wsbench",
@@ -25,7 +27,9 @@ const EDGES: &[(&str, &[&str])] = &[
     ("book", &[]),
     ("endpoint", &[]),
     ("rfc6455", &[]),
-    ("wsspec", &["rfc6455"]),
+    ("rfc7692", &["rfc6455"]),
+    ("rfc9113", &[]),
+    ("wsspec", &["rfc6455", "rfc7692", "rfc9113"]),
     ("wsspec-cli", &["wsspec"]),
     ("wsbench", &["rfc6455", "wsspec"]),
     ("websocket-boundary", &[]),
@@ -461,6 +465,8 @@ fn no_test_sleeps() {
         "tests",
         "crates/book",
         "crates/rfc6455",
+        "crates/rfc7692",
+        "crates/rfc9113",
         "crates/wsspec",
         "crates/wsspec-cli",
         "crates/endpoint",

@@ -1,4 +1,5 @@
 //! What the fuzz targets check.
 
 pub mod files;
+pub mod http2;
 pub mod wire;
