@@ -1,12 +1,13 @@
 //! The command line.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
 use wsspec::runner::{JOBS, PATIENCE};
 use wsspec::target::Size;
-use wsspec::{Declared, Level, Selection, Url};
+use wsspec::{Declared, Endpoint, Level, Over, Selection, Tls, Trust, Url};
 
 /// Judges a WebSocket echo by RFC 6455, in seconds.
 ///
@@ -141,6 +142,11 @@ pub(crate) struct Options {
     #[arg(long, short)]
     pub(crate) verbose: bool,
 
+    /// Send compressed messages in Autobahn's numbers, a thousand of each kind
+    /// and size; 10 GB each way
+    #[arg(long)]
+    pub(crate) full_volume: bool,
+
     /// What to write
     #[arg(long, value_enum, default_value_t = Format::Text)]
     pub(crate) format: Format,
@@ -179,16 +185,53 @@ pub(crate) struct Declare {
     /// The largest message that the server takes, such as "1 MiB"
     #[arg(long, value_name = "SIZE")]
     max_message: Option<Size>,
+
+    /// Open each WebSocket over HTTP/2 (RFC 8441): without TLS with prior
+    /// knowledge, with TLS by ALPN
+    #[arg(long)]
+    http2: bool,
+
+    /// Trust the certificates of this file, in PEM, for a wss:// address
+    #[arg(long, value_name = "FILE")]
+    ca: Option<PathBuf>,
+
+    /// Ask for a certificate of this name (SNI), if it is not the host of the
+    /// address
+    #[arg(long, value_name = "NAME")]
+    server_name: Option<String>,
+
+    /// Trust any certificate
+    #[arg(long)]
+    insecure: bool,
 }
 
 impl Declare {
     /// What the server declares by the mouth of its user.
-    pub(crate) fn declared(&self) -> Declared {
+    fn declared(&self) -> Declared {
         Declared {
             origin: self.origin.clone(),
             bearer: self.bearer.clone(),
             max_message: self.max_message.map(|size| size.0),
             ..Declared::default()
+        }
+    }
+
+    /// Lets an endpoint be reached as the user says; ends the process with 2
+    /// for a certificate that is none.
+    pub(crate) fn apply(&self, endpoint: &mut Endpoint) {
+        endpoint.declared = self.declared();
+        if self.http2 {
+            endpoint.over = Over::Http2;
+        }
+        let trust = Trust {
+            ca: self.ca.clone(),
+            server_name: self.server_name.clone(),
+            insecure: self.insecure,
+        };
+        if trust != Trust::default() {
+            let tls = Tls::new(&trust);
+            let tls = tls.unwrap_or_else(|bad| usage(&bad.to_string()));
+            endpoint.tls = Some(Arc::new(tls));
         }
     }
 }

@@ -35,7 +35,7 @@ pub(crate) async fn judge(arguments: &Judge) -> Exit {
     let url = arguments.url();
     let patience = options.patience.duration();
     let mut endpoint = Endpoint::new(url.clone(), patience);
-    endpoint.declared = arguments.declare.declared();
+    arguments.declare.apply(&mut endpoint);
     let mut output = Output::new(options);
     match judge_endpoint(endpoint, &[], options, &url.to_string()).await {
         Ok(finished) => {
@@ -61,6 +61,7 @@ pub(crate) async fn judge_endpoint(
     let as_autobahn = options.format == Format::Autobahn;
     let hosts = endpoint.hosts();
     endpoint.autobahn_timers = as_autobahn;
+    endpoint.full_volume = options.full_volume;
     let jobs = match as_autobahn {
         true => JOBS_AGAINST_TIMERS,
         false => JOBS,

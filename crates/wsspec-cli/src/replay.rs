@@ -25,7 +25,7 @@ pub(crate) async fn replay(arguments: &Replay) -> Exit {
     }
     let patience = arguments.patience.duration();
     let mut endpoint = Endpoint::new(arguments.url.clone(), patience);
-    endpoint.declared = arguments.declare.declared();
+    arguments.declare.apply(&mut endpoint);
     must_be_near(&endpoint.url, arguments.allow_public);
     let runner = Runner::new(endpoint, 1);
     if let Err(exit) = reach(&runner).await {

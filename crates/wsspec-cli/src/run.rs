@@ -19,7 +19,7 @@ pub(crate) async fn run(arguments: &Run) -> Exit {
         let host = Host::start(launcher);
         let endpoint = host.map(|host| {
             let mut endpoint = Endpoint::of(host, patience);
-            endpoint.declared = arguments.declare.declared();
+            arguments.declare.apply(&mut endpoint);
             endpoint
         });
         match judge_started(command, endpoint, &[], options).await {

@@ -4,6 +4,7 @@ use std::pin::Pin;
 
 use crate::clauses::{Clause, clause};
 use crate::dialer::Dialer;
+use crate::http2_peer::Http2Opener;
 use crate::measured::Measured;
 use crate::opener::Opener;
 use crate::peer::Peer;
@@ -57,6 +58,10 @@ pub(crate) enum Run {
     Opener(for<'a> fn(&'a mut Opener) -> Judging<'a>),
     /// Before the opening handshake, at a server of the case's own.
     Measured(for<'a> fn(&'a mut Measured) -> Judging<'a>),
+    /// Before any frame of HTTP/2.
+    Http2(for<'a> fn(&'a mut Http2Opener) -> Judging<'a>),
+    /// The same at a server of the case's own.
+    MeasuredHttp2(for<'a> fn(&'a mut Measured) -> Judging<'a>),
 }
 
 pub(crate) type Judging<'a> =
@@ -72,7 +77,7 @@ impl Case {
     /// What the case asks of the server at once.
     pub(crate) fn weight(&self) -> Weight {
         match self.run {
-            Run::Measured(_) => Weight::Own,
+            Run::Measured(_) | Run::MeasuredHttp2(_) => Weight::Own,
             _ => self.weight,
         }
     }
@@ -96,6 +101,10 @@ impl Case {
             (Run::Dialer(_) | Run::Measured(_), Over::Http2) => {
                 Some("it is about HTTP/1.1")
             }
+            (Run::Http2(_) | Run::MeasuredHttp2(_), Over::Http1) => Some(
+                "it is about WebSocket over HTTP/2; --http2 (in a server.toml \
+                 over = \"http2\") opens it so",
+            ),
             _ => None,
         }
     }
@@ -144,8 +153,9 @@ impl Case {
 ///
 /// `Peer` cases begin on an open connection, `Deflated` cases on one where
 /// compression was agreed, `Dialer` cases before the opening handshake of
-/// HTTP/1.1, `Opener` cases before one of any kind, `Measured` cases at a
-/// server of their own; a word behind that is their [`Weight`]; `seen "CVE-…"`
+/// HTTP/1.1, `Opener` cases before one of any kind, `Http2` cases before any
+/// frame of HTTP/2, `Measured` and `MeasuredHttp2` cases at a server of their
+/// own; a word behind that is their [`Weight`]; `seen "CVE-…"`
 /// behind the clauses says where servers got it wrong. A family of values is one function with an argument,
 /// one row per id.
 macro_rules! cases {

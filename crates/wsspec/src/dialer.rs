@@ -330,6 +330,10 @@ impl Dialer {
         &self.setting.endpoint
     }
 
+    pub(crate) fn setting(&self) -> &Setting {
+        &self.setting
+    }
+
     /// The request that every server has to accept, with a fresh key.
     pub fn request(&mut self) -> Request {
         let mut nonce = [0; 16];
@@ -381,6 +385,18 @@ impl Dialer {
     pub async fn connect(&mut self) -> Result<Unopened, Finding> {
         Ok(Unopened {
             wire: Wire::open(&self.setting).await?,
+            received: BytesMut::new(),
+        })
+    }
+
+    /// A TCP connection, without TLS whatever the address says.
+    ///
+    /// # Errors
+    ///
+    /// No connection.
+    pub async fn connect_tcp(&mut self) -> Result<Unopened, Finding> {
+        Ok(Unopened {
+            wire: Wire::open_tcp(&self.setting).await?,
             received: BytesMut::new(),
         })
     }

@@ -402,23 +402,26 @@ impl Endpoint {
         Ok(stream)
     }
 
-    /// Opens a connection on which an opening handshake can be sent.
-    pub(crate) async fn connect(&self) -> std::io::Result<Stream> {
+    /// Opens a connection for octets, over TLS where the address asks for it.
+    pub(crate) async fn connect_octets(&self) -> std::io::Result<Stream> {
         let stream = self.connect_tcp().await?;
-        let stream = match (self.url.secure, &self.tls) {
-            (false, _) => Stream::Tcp(stream),
-            (true, tls) => {
-                let tls = match (tls, &*tls::SYSTEM) {
-                    (Some(tls), _) | (None, Ok(tls)) => tls,
-                    (None, Err(bad)) => {
-                        return Err(std::io::Error::other(bad.to_string()));
-                    }
-                };
-                let host = self.url.socket().0;
-                let stream = tls.connect(self.over, host, stream).await?;
-                Stream::Tls(Box::new(stream))
+        if !self.url.secure {
+            return Ok(Stream::Tcp(stream));
+        }
+        let tls = match (&self.tls, &*tls::SYSTEM) {
+            (Some(tls), _) | (None, Ok(tls)) => tls,
+            (None, Err(bad)) => {
+                return Err(std::io::Error::other(bad.to_string()));
             }
         };
+        let host = self.url.socket().0;
+        let stream = tls.connect(self.over, host, stream).await?;
+        Ok(Stream::Tls(Box::new(stream)))
+    }
+
+    /// Opens a connection on which an opening handshake can be sent.
+    pub(crate) async fn connect(&self) -> std::io::Result<Stream> {
+        let stream = self.connect_octets().await?;
         match self.over {
             Over::Http1 => Ok(stream),
             Over::Http2 => Ok(Stream::Http2(Http2Stream::begin(stream).await?)),

@@ -2,7 +2,7 @@
 //! that it opens.
 //!
 //! The crate h2 speaks HTTP/2, one connection a WebSocket. What a case has to
-//! say that h2 refuses to, it says over [`crate::raw_http2`].
+//! say that h2 refuses to, it says over [`crate::http2_peer`].
 //!
 //! [RFC 8441]: https://www.rfc-editor.org/rfc/rfc8441
 

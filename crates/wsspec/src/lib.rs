@@ -13,6 +13,7 @@
 //! | [`coverage`], [`explain`] | what is tested, rule by rule and case by case |
 //! | [`dialer`], [`opener`], [`peer`] | the raw connection before and after the 101 |
 //! | [`corpus`] | what compressed messages say |
+//! | [`http2_peer`] | a raw connection of HTTP/2 |
 //! | [`record`] | the evidence: everything that went over a connection |
 //! | [`endpoint`], [`select`], [`runner`] | where to run, what, and the run |
 //! | [`target`], [`known`] | `server.toml`: build a server, know its faults |
@@ -40,6 +41,7 @@ pub mod explain;
 pub mod harness;
 pub mod host;
 mod http2;
+pub mod http2_peer;
 pub mod known;
 pub mod measured;
 pub mod opener;

@@ -12,6 +12,7 @@ use rfc6455::Frame;
 use crate::dialer::Dialer;
 use crate::endpoint::{Declared, Endpoint};
 use crate::host::Own;
+use crate::http2_peer::Http2Opener;
 use crate::peer::{Incoming, Peer};
 use crate::verdict::{Finding, Verdict};
 use crate::wire::Setting;
@@ -116,6 +117,11 @@ impl Measured {
     /// Opens connections to it.
     pub fn dialer(&mut self) -> &mut Dialer {
         &mut self.dialer
+    }
+
+    /// Opens connections of HTTP/2 to it.
+    pub fn http2(&self) -> Http2Opener {
+        Http2Opener::new(self.dialer.setting().clone(), 0)
     }
 
     /// What the server declares.

@@ -50,6 +50,10 @@ pub enum What {
     SentFields(Bytes),
     /// The fields of a response came over HTTP/2, here as lines.
     ReceivedFields(Bytes),
+    /// We sent a frame of HTTP/2.
+    SentHttp2(Http2Record),
+    /// A frame of HTTP/2 came.
+    ReceivedHttp2(Http2Record),
     /// A compressed message that went over the wire says this; and its
     /// length.
     Inflates(Opcode, Bytes, u64),
@@ -123,6 +127,26 @@ pub struct FrameRecord {
     pub header: Header,
     /// The payload data, unmasked, or its beginning.
     pub payload: Bytes,
+}
+
+/// A frame of HTTP/2 in a record.
+#[derive(Clone, Debug)]
+pub struct Http2Record {
+    /// What it is, such as `HEADERS stream=1 END_HEADERS length=17`.
+    pub what: String,
+    /// What it says, a line each.
+    pub says: Vec<String>,
+    /// The beginning of its octets.
+    pub octets: Bytes,
+}
+
+impl Http2Record {
+    fn lines(&self, mark: char) -> Vec<String> {
+        let mut lines = vec![format!("{mark} {}", self.what)];
+        let says = self.says.iter();
+        lines.extend(says.map(|line| format!("{mark}   {line}")));
+        lines
+    }
 }
 
 /// The same message so many times.
@@ -251,6 +275,8 @@ impl What {
             Self::ReceivedHead(head) | Self::ReceivedFields(head) => {
                 return head_lines('<', head, whole_heads);
             }
+            Self::SentHttp2(frame) => return frame.lines('>'),
+            Self::ReceivedHttp2(frame) => return frame.lines('<'),
             Self::Inflates(opcode, payload, length) => {
                 let content = describe(*opcode, payload, *length);
                 (
@@ -298,6 +324,9 @@ impl What {
             Self::SentFrame(frame)
             | Self::SentMany(frame, _)
             | Self::ReceivedFrame(frame) => frame.octets(),
+            Self::SentHttp2(frame) | Self::ReceivedHttp2(frame) => {
+                frame.octets.to_vec()
+            }
             _ => Vec::new(),
         }
     }
@@ -355,6 +384,13 @@ impl From<&Frame> for FrameRecord {
             header: frame.header(),
             payload: frame.payload.clone(),
         }
+    }
+}
+
+/// As a trace has it, whoever has sent it.
+impl fmt::Display for FrameRecord {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.line(self.header.masking_key.is_none()))
     }
 }
 

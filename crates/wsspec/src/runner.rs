@@ -11,6 +11,7 @@ use crate::autobahn::{self, Words};
 use crate::case::{Case, Judging, Run, Weight};
 use crate::dialer::{Dialer, Reply};
 use crate::endpoint::{self, Endpoint};
+use crate::http2_peer::Http2Opener;
 use crate::measured::Measured;
 use crate::opener::{Opener, not_agreed};
 use crate::peer::{Incoming, Peer};
@@ -307,7 +308,7 @@ async fn verdict(case: &'static Case, setting: Setting) -> Verdict {
     let seed = seed(case.id);
     let mut dialer = Dialer::new(setting.clone(), seed);
     match case.run {
-        Run::Measured(run) => {
+        Run::Measured(run) | Run::MeasuredHttp2(run) => {
             let mut measured = Measured::start(setting, seed).await?;
             let verdict = run(&mut measured).await;
             let verdict = measured.outlives(verdict);
@@ -315,6 +316,7 @@ async fn verdict(case: &'static Case, setting: Setting) -> Verdict {
             verdict
         }
         Run::Dialer(run) => run(&mut dialer).await,
+        Run::Http2(run) => run(&mut Http2Opener::new(setting, seed)).await,
         Run::Opener(run) => run(&mut Opener::new(dialer)).await,
         Run::Peer(run) => match case.autobahn {
             None => run(&mut dialer.open().await?).await,

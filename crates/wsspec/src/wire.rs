@@ -64,14 +64,40 @@ pub(crate) struct Wire {
 }
 
 impl Wire {
+    /// Opens a connection on which an opening handshake can be sent.
     pub(crate) async fn open(setting: &Setting) -> Result<Self, Finding> {
+        let endpoint = Arc::clone(&setting.endpoint);
+        Self::opened_by(setting, endpoint.connect()).await
+    }
+
+    /// Opens a connection for octets of any kind, over TLS where the address
+    /// asks for it.
+    pub(crate) async fn open_octets(
+        setting: &Setting,
+    ) -> Result<Self, Finding> {
+        let endpoint = Arc::clone(&setting.endpoint);
+        Self::opened_by(setting, endpoint.connect_octets()).await
+    }
+
+    /// Opens a connection for octets of any kind over TCP alone.
+    pub(crate) async fn open_tcp(setting: &Setting) -> Result<Self, Finding> {
+        let endpoint = Arc::clone(&setting.endpoint);
+        let connected = async {
+            let stream = endpoint.connect_tcp().await?;
+            Ok(Stream::Tcp(stream))
+        };
+        Self::opened_by(setting, connected).await
+    }
+
+    async fn opened_by(
+        setting: &Setting,
+        connecting: impl Future<Output = io::Result<Stream>>,
+    ) -> Result<Self, Finding> {
         let endpoint = Arc::clone(&setting.endpoint);
         // A full queue of connections drops requests, and TCP asks again after
         // 1 and 3 seconds.
         let patience = endpoint.patience * 5;
-        let connected = endpoint
-            .within(patience, endpoint.connect())
-            .await;
+        let connected = endpoint.within(patience, connecting).await;
         let stream = match connected {
             Some(Ok(stream)) => stream,
             Some(Err(error)) => {

@@ -16,6 +16,7 @@ mod hostile;
 mod rfc7692_compressing;
 mod rfc7692_messages;
 mod rfc7692_negotiating;
+mod rfc8441_http2;
 mod rfc9110_http;
 mod rfc9112_http1;
 mod s10_2_origin;
@@ -107,6 +108,12 @@ pub fn all() -> impl Iterator<Item = &'static Case> {
         rfc7692_messages::NO_TAKEOVER_WINDOW_9,
         rfc7692_messages::NO_TAKEOVER_WINDOW_15,
         rfc7692_messages::THREE_OFFERS,
+        rfc8441_http2::CASES,
+        rfc8441_http2::INCOMPLETE,
+        rfc8441_http2::OF_CONNECTION,
+        rfc8441_http2::VERSION,
+        rfc8441_http2::ORIGIN,
+        rfc8441_http2::MALFORMED_LIVES,
         rfc9110_http::CASES,
         s10_5_authentication::CASES,
         rfc9112_http1::CASES,
@@ -130,6 +137,9 @@ pub fn all() -> impl Iterator<Item = &'static Case> {
         hostile::slow::OPEN,
         hostile::connections::RESET,
         hostile::connections::CASES,
+        hostile::http2::VALUES,
+        hostile::http2::CASES,
+        hostile::http2::MEASURED,
         hostile::process::CASES,
         hostile::process::OFFERS,
         hostile::process::lifetime::CASES,

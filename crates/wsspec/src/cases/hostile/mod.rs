@@ -24,6 +24,7 @@ pub(super) mod connections;
 pub(super) mod control;
 pub(super) mod fragments;
 pub(super) mod handshake;
+pub(super) mod http2;
 pub(super) mod length;
 pub(super) mod process;
 pub(super) mod slow;
