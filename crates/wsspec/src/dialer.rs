@@ -163,6 +163,12 @@ impl Request {
         })
     }
 
+    /// The octets of its head.
+    #[must_use]
+    pub fn octets(&self) -> Vec<u8> {
+        self.head()
+    }
+
     fn value(&self, name: &str) -> &[u8] {
         let values = self.lines.iter().find_map(|line| match line {
             Line::Field(field, value) if field == name => Some(&value[..]),
@@ -490,6 +496,24 @@ impl Unopened {
         let reply = reply(&mut self.wire, &mut self.received);
         let reply = endpoint.within(deadline, reply).await;
         reply.unwrap_or(Reply::Silence(deadline))
+    }
+
+    /// How the server ends the connection within this time; what it says
+    /// before is read over.
+    pub async fn ends_within(
+        &mut self,
+        deadline: std::time::Duration,
+    ) -> Option<End> {
+        let endpoint = std::sync::Arc::clone(&self.wire.endpoint);
+        let ends = async {
+            loop {
+                self.received.clear();
+                if let Some(end) = self.wire.read(&mut self.received).await {
+                    return end;
+                }
+            }
+        };
+        endpoint.within(deadline, ends).await
     }
 
     /// Whether the server has done anything yet; nobody waits for it.

@@ -233,6 +233,27 @@ impl Peer {
         written
     }
 
+    /// Sends octets past TLS, in the TCP connection under it.
+    ///
+    /// # Errors
+    ///
+    /// A server that stopped reading.
+    pub async fn send_beneath_tls(
+        &mut self,
+        octets: &[u8],
+    ) -> Result<(), Finding> {
+        self.wire.write_beneath_tls(octets).await
+    }
+
+    /// Whether TLS has ended without a close_notify.
+    #[must_use]
+    pub fn lacks_close_notify(&self) -> bool {
+        self.with_record(|record| {
+            let mut events = record.events().iter();
+            events.any(|event| matches!(event.what, What::NoCloseNotify))
+        })
+    }
+
     /// Sends octets as they are unless the server has something to say, and
     /// tells whether they were sent.
     ///

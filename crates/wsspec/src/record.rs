@@ -59,6 +59,8 @@ pub enum What {
     Inflates(Opcode, Bytes, u64),
     /// TLS ended without a close_notify.
     NoCloseNotify,
+    /// Why HTTP/2 ended a stream or a connection, as h2 tells it.
+    Cause(String),
     /// We sent a frame.
     SentFrame(FrameRecord),
     /// A frame came.
@@ -286,6 +288,7 @@ impl What {
                         .to_owned(),
                 )
             }
+            Self::Cause(why) => ('!', why.clone()),
             Self::NoCloseNotify => {
                 ('!', "TLS ended without a close_notify".to_owned())
             }

@@ -374,8 +374,31 @@ impl Wire {
                 self.note(What::NoCloseNotify);
                 Some(End::Fin)
             }
-            Err(_) => Some(End::Reset),
+            Err(error) => {
+                if let Stream::Http2(_) = self.stream {
+                    self.note(What::Cause(error.to_string()));
+                }
+                Some(End::Reset)
+            }
         };
+    }
+
+    /// Writes octets that TLS knows nothing of into the TCP connection under
+    /// it.
+    pub(crate) async fn write_beneath_tls(
+        &mut self,
+        octets: &[u8],
+    ) -> Result<(), Finding> {
+        self.note(What::SentOctets(Bytes::copy_from_slice(octets)));
+        let Stream::Tls(stream) = &mut self.stream else {
+            return self.write(octets).await;
+        };
+        let written = stream.get_mut().0.write_all(octets);
+        let endpoint = Arc::clone(&self.endpoint);
+        match endpoint.patiently(written).await {
+            Some(_) => Ok(()),
+            None => Err(self.not_read()),
+        }
     }
 
     /// The stream of HTTP/2, where that carries the connection.

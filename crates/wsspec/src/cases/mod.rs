@@ -22,6 +22,7 @@ mod rfc9112_http1;
 mod s10_2_origin;
 mod s10_4_limits;
 mod s10_5_authentication;
+mod s10_6_tls;
 mod s4_2_1_reading_the_request;
 mod s4_2_2_answering_the_request;
 mod s5_1_overview;
@@ -116,6 +117,9 @@ pub fn all() -> impl Iterator<Item = &'static Case> {
         rfc8441_http2::MALFORMED_LIVES,
         rfc9110_http::CASES,
         s10_5_authentication::CASES,
+        s10_6_tls::HANDSHAKE,
+        s10_6_tls::OPEN,
+        s10_6_tls::PLAIN,
         rfc9112_http1::CASES,
         rfc9112_http1::LENGTHS,
         hostile::handshake::LONG_FIELD,
