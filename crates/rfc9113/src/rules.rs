@@ -8,7 +8,7 @@ use crate::{
 /// Which endpoint sends the frames that are checked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Sender {
-    /// A client. Its [`PREFACE`](crate::PREFACE) is no frame, and not looked at.
+    /// A client. Its [`PREFACE`](crate::PREFACE) is no frame.
     Client,
     /// A server, to a client that allows no push.
     Server,
