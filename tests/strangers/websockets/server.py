@@ -32,7 +32,7 @@ def tls():
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(
         os.environ.get("CERTIFICATE", f"{CERTIFICATES}/localhost.pem"),
-        os.environ.get("KEY", f"{CERTIFICATES}/localhost.key"),
+        os.environ.get("KEY", f"{CERTIFICATES}/localhost-key.pem"),
     )
     return context
 

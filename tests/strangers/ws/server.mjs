@@ -18,7 +18,7 @@ let listening;
 if (tls) {
   const read = (name, path) => readFileSync(process.env[name] ?? path);
   const cert = read("CERTIFICATE", `${certificates}/localhost.pem`);
-  const key = read("KEY", `${certificates}/localhost.key`);
+  const key = read("KEY", `${certificates}/localhost-key.pem`);
   // Only the server that ws starts by itself answers an ordinary request.
   listening = createServer({ cert, key }, (request, response) => {
     const fields = { Connection: "Upgrade", Upgrade: "websocket" };
