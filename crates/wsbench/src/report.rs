@@ -211,18 +211,42 @@ pub struct LatencyServer {
     pub name: String,
     /// How many answers came in a second.
     pub achieved: Option<f64>,
-    /// Whether what was achieved is what was offered, and the generator was
-    /// not the limit; else its latencies say nothing.
+    /// Whether it kept up with what was offered, and all quantiles can be
+    /// told; [`told`](Self::told) knows which.
     pub is_valid: bool,
+    /// Whether it kept up with what was offered; `None` in older reports,
+    /// which hold back all quantiles of a server or none.
+    #[serde(default)]
+    pub kept_up: Option<bool>,
     /// How much later than intended the generator sent a message, in
     /// nanoseconds: 99 of 100 went out no later.
     pub generator_late_ns: Option<u64>,
+    /// Which part of the answers, from 0 to 1, is [as late as nobody
+    /// knows](crate::pace::Seen::disturbed) for the generator's sake.
+    #[serde(default)]
+    pub disturbed: Option<f64>,
     /// How many answers are in the quantiles.
     pub messages: u64,
     /// From the intended time of a message to the end of its answer; rising.
     pub quantiles: Vec<Quantile>,
     /// Why there is no number.
     pub failed: Option<String>,
+}
+
+impl LatencyServer {
+    /// Whether it kept up, so that its latencies are those of a rate.
+    #[must_use]
+    pub fn keeps_up(&self) -> bool {
+        self.failed.is_none() && self.kept_up.unwrap_or(self.is_valid)
+    }
+
+    /// A quantile, unless the generator was so late that it can't be told.
+    #[must_use]
+    pub fn told(&self, quantile: f64) -> Option<&Quantile> {
+        let mut quantiles = self.quantiles.iter();
+        let found = quantiles.find(|it| (it.quantile - quantile).abs() < 1e-9);
+        found.filter(|it| self.keeps_up() && it.is_told(self.kept_up.is_none()))
+    }
 }
 
 /// A point of the distribution.
@@ -232,7 +256,44 @@ pub struct Quantile {
     pub quantile: f64,
     /// How long, in nanoseconds.
     pub nanoseconds: u64,
+    /// How long at least, had the generator been on time; `None` where that is
+    /// not known.
+    #[serde(default)]
+    pub least_ns: Option<u64>,
+    /// How long at most, had the generator been on time; `None` where that is
+    /// not known.
+    #[serde(default)]
+    pub most_ns: Option<u64>,
 }
+
+impl Quantile {
+    /// Between what the server's own part is, in nanoseconds: once the same,
+    /// where nobody has looked or it is nearly so.
+    #[must_use]
+    pub fn ends(&self) -> (u64, u64) {
+        match (self.least_ns, self.most_ns) {
+            (Some(least), Some(most)) if most > least + least / NEARLY => {
+                (least, most)
+            }
+            _ => (self.nanoseconds, self.nanoseconds),
+        }
+    }
+
+    /// Whether that is close enough to say something; of an older report the
+    /// server as a whole is valid or not.
+    fn is_told(&self, is_older: bool) -> bool {
+        match (self.least_ns, self.most_ns) {
+            (Some(least), Some(most)) => most <= least.saturating_mul(WIDEST),
+            _ => is_older,
+        }
+    }
+}
+
+/// A range that is no wider than this part of its least is shown as a number.
+const NEARLY: u64 = 10;
+
+/// A range whose most is more than so many times its least says nothing.
+const WIDEST: u64 = 4;
 
 /// Why a file is no report.
 #[derive(Debug, thiserror::Error)]

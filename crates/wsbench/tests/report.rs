@@ -127,6 +127,36 @@ fn memory_and_latency_have_their_tables() {
 }
 
 #[test]
+fn a_generator_that_was_late_spoils_no_more_than_it_must() {
+    let page = sample();
+    let latency = section(&page, "latency-1KiB-c8-r1000");
+    let expected = [
+        "server | 50 % | 90 % | sent late, 99 % | disturbed | answers/s \
+         | answers",
+        "axum/echo | 48–63 | 90 | 350 | 3.1 % | 1,000 | 10,000",
+    ];
+    assert_eq!(rows(latency), expected);
+    assert!(latency.contains(" had the generator been on time"));
+    for invalid in [
+        "- actix/echo: 999 of 1,000 answers came in a second\n",
+        "- net/http/echo: the generator was late for 50.0 % of the messages, \
+         which leaves no quantile\n",
+    ] {
+        assert!(latency.contains(invalid), "{latency}");
+    }
+    assert!(!latency.contains("777"), "{latency}");
+    let plots = files(SAMPLE).into_iter().map(|it| it.text);
+    let plots: Vec<_> = plots
+        .filter(|it| it.contains("Latency, 1KiB-c8-r1000"))
+        .collect();
+    assert_eq!(plots.len(), 2 + 1, "the page, and a plot for two themes");
+    for plot in &plots[1..] {
+        assert!(plot.contains(">axum/echo</text>"), "{plot}");
+        assert!(!plot.contains(">net/http/echo</text>"), "{plot}");
+    }
+}
+
+#[test]
 fn who_is_not_there_is_named_with_the_reason() {
     let page = sample();
     let part = section(&page, "Who took part");
@@ -175,6 +205,7 @@ fn every_plot_is_xml_and_names_its_servers() {
         "idle-1000",
         "kept-1MiB",
         "latency-16B-c64-r5000",
+        "latency-1KiB-c8-r1000",
     ];
     let expected: Vec<_> = workloads
         .iter()
@@ -198,7 +229,7 @@ fn every_plot_is_xml_and_names_its_servers() {
             name if name.contains("d16-") => {
                 &["actix/production", "npm ws/echo", "floor (tokio)"]
             }
-            name if name.contains("latency") => {
+            name if name.contains("latency-16B") => {
                 &["axum/echo", "axum/production", "net/http/echo"]
             }
             _ => &["axum/echo"],
