@@ -389,81 +389,6 @@ impl Report {
     }
 }
 
-/// What two reports measured differently.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct Comparison {
-    /// Of each workload and server in both.
-    pub rows: Vec<Compared>,
-    /// What is in one of them alone.
-    pub unmatched: Vec<String>,
-}
-
-/// A server and workload in two reports.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Compared {
-    /// The workload's id.
-    pub workload: String,
-    /// The server's label.
-    pub server: String,
-    /// Its ratio to the floor in the earlier report.
-    pub before: Interval,
-    /// The same in the later one.
-    pub after: Interval,
-}
-
-impl Compared {
-    /// The later median as a multiple of the earlier.
-    #[must_use]
-    pub fn ratio(&self) -> f64 {
-        self.after.median / self.before.median
-    }
-}
-
-impl Comparison {
-    /// Of an earlier report with a later one.
-    #[must_use]
-    pub fn of(before: &Report, after: &Report) -> Self {
-        let mut comparison = Self::default();
-        let mut later = ratios(after);
-        for (workload, server, before) in ratios(before) {
-            let same = later
-                .iter()
-                .position(|it| (it.0, it.1) == (workload, server));
-            match same {
-                Some(index) => comparison.rows.push(Compared {
-                    workload: workload.to_owned(),
-                    server: server.to_owned(),
-                    before,
-                    after: later.remove(index).2,
-                }),
-                None => comparison
-                    .unmatched
-                    .push(format!("{workload} {server}: only before")),
-            }
-        }
-        let new = later.iter();
-        let new = new.map(|(workload, server, _)| {
-            format!("{workload} {server}: only after")
-        });
-        comparison.unmatched.extend(new);
-        comparison
-    }
-}
-
-/// Workload, server and its ratio to the floor.
-fn ratios(report: &Report) -> Vec<(&str, &str, Interval)> {
-    let all = report
-        .measurements
-        .iter()
-        .flat_map(|measurement| {
-            let servers = measurement.servers.iter();
-            servers.filter_map(move |it| {
-                Some((&*measurement.workload, &*it.name, it.ratio?))
-            })
-        });
-    all.collect()
-}
-
 #[cfg(test)]
 impl Measured {
     /// A server of which nothing has been measured.
@@ -529,23 +454,6 @@ mod tests {
             latency: Vec::new(),
             skipped: Vec::new(),
         }
-    }
-
-    #[test]
-    fn what_is_in_both_is_compared() {
-        let before = report(&[("a", 2.0), ("b", 1.0), ("gone", 1.0)]);
-        let after = report(&[("b", 1.1), ("a", 1.0), ("new", 1.0)]);
-        let comparison = Comparison::of(&before, &after);
-        let [a, b] = comparison.rows.as_slice() else {
-            panic!("two rows");
-        };
-        assert_eq!((a.server.as_str(), b.server.as_str()), ("a", "b"));
-        assert!((a.ratio() - 0.5).abs() < 1e-9);
-        assert_eq!(a.before.overlaps(&a.after), Some(false));
-        assert_eq!(b.before.overlaps(&b.after), Some(true));
-        let unmatched =
-            ["16B-d1-c64 gone: only before", "16B-d1-c64 new: only after"];
-        assert_eq!(comparison.unmatched, unmatched);
     }
 
     #[test]

@@ -22,6 +22,12 @@ pub const FLOOR_AGAIN: &str = "floor again";
 /// The label of the floor on tokio.
 pub const FLOOR_ON_TOKIO: &str = "floor (tokio)";
 
+/// Whether a label is that of a floor.
+#[must_use]
+pub fn is_floor(name: &str) -> bool {
+    [FLOOR, FLOOR_AGAIN, FLOOR_ON_TOKIO].contains(&name)
+}
+
 /// What a server has to pass before it is measured: the MUSTs of framing.
 const CASES: &str = "6455/5.*";
 

@@ -2,10 +2,9 @@
 
 use std::fmt::Write as _;
 
+use crate::comparison::{Change, Comparison, Count, What};
 use crate::latency::KEPT_UP;
-use crate::report::{
-    Comparison, Latency, LatencyServer, Measured, Measurement, Memory,
-};
+use crate::report::{Latency, LatencyServer, Measured, Measurement, Memory};
 use crate::servers::FLOOR;
 use crate::stats::{Interval, LEAST, median};
 
@@ -195,31 +194,103 @@ fn why_not_told(server: &LatencyServer, offered: f64) -> String {
     }
 }
 
-/// What two reports measured differently.
+/// What two reports measured differently; such a part of a count may be more.
 #[must_use]
-pub fn comparison(comparison: &Comparison) -> String {
+pub fn comparison(comparison: &Comparison, tolerance: f64) -> String {
     let heads = ["", "before", "after", "after / before", ""];
-    let mut rows = vec![heads.map(str::to_owned).to_vec()];
-    rows.extend(comparison.rows.iter().map(|it| {
+    let head = |what: &str| {
+        let mut head = heads.map(str::to_owned).to_vec();
+        what.clone_into(&mut head[0]);
+        head
+    };
+    let mut rows = vec![head("CPU / floor")];
+    rows.extend(comparison.ratios.iter().map(|it| {
         let verdict = match it.before.overlaps(&it.after) {
             None => "no interval, no verdict",
             Some(true) => "the intervals overlap",
-            Some(false) if it.ratio() < 1.0 => "cheaper",
+            Some(false) if it.change() < 1.0 => "cheaper",
             Some(false) => "dearer",
         };
         vec![
             format!("{} {}", it.workload, it.server),
             interval(it.before),
             interval(it.after),
-            number(Some(it.ratio()), 2),
+            number(Some(it.change()), 2),
             verdict.to_owned(),
         ]
     }));
-    let mut text = table(&rows);
+    let mut text = String::new();
+    if rows.len() > 1 {
+        text += &table(&rows);
+    }
+    let kinds = [
+        What::SystemCalls,
+        What::Instructions,
+        What::Switches,
+        What::Memory,
+    ];
+    for what in kinds {
+        let counts = comparison.counts.iter();
+        let counts = counts.filter(|it| it.what == what);
+        let mut rows = vec![head(&what.to_string())];
+        rows.extend(counts.map(|it| {
+            let times = it.after.map(|after| after / it.before);
+            vec![
+                format!("{} {}", it.workload, it.server),
+                amount(what, Some(it.before)),
+                amount(what, it.after),
+                number(times.filter(|it| it.is_finite()), 2),
+                verdict(it.change(tolerance)).to_owned(),
+            ]
+        }));
+        if rows.len() > 1 {
+            text += &table(&rows);
+        }
+    }
     for line in &comparison.unmatched {
         _ = writeln!(text, "  {line}");
     }
     text
+}
+
+/// A count in two reports, on one line.
+#[must_use]
+pub fn count(count: &Count, tolerance: f64) -> String {
+    let Count {
+        what,
+        workload,
+        server,
+        ..
+    } = count;
+    let before = amount(*what, Some(count.before));
+    match (count.change(tolerance), count.after) {
+        (Change::Failed, _) => {
+            format!("{workload} {server}: {before} {what} before, then failed")
+        }
+        (_, after) => {
+            let after = amount(*what, after);
+            format!("{workload} {server}: {after} {what}, {before} before")
+        }
+    }
+}
+
+fn verdict(change: Change) -> &'static str {
+    match change {
+        Change::Same => "",
+        Change::Less => "less",
+        Change::More => "more",
+        Change::Failed => "failed",
+    }
+}
+
+/// A count as a person reads it.
+fn amount(what: What, count: Option<f64>) -> String {
+    match what {
+        What::SystemCalls => number(count, 2),
+        What::Instructions => number(count, 0),
+        What::Switches => number(count, 3),
+        What::Memory => number(count.map(|it| it / 1024.0), 2),
+    }
 }
 
 fn note(measurement: &Measurement, measured: &Measured) -> String {
