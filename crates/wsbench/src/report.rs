@@ -1,4 +1,8 @@
 //! The report: everything that was measured, for programs and for later.
+//!
+//! The JSON has a schema, `data/results-2.schema.json`. Its number changes when
+//! a property goes or changes its meaning; one that is added is optional when
+//! a report is read, so that results which are kept can be read for ever.
 
 use std::path::{Path, PathBuf};
 
