@@ -253,6 +253,7 @@ fn block(
         cpu_ns: used.nanoseconds,
         switches: used.switches,
         ended_threads: used.ended_threads,
+        reaped_ns: Some(used.reaped),
         generator_cpu_ns: own.ran,
         generator_waited_ns: own.waited,
         generator_bound: is_generator_bound(generator, server),

@@ -18,7 +18,7 @@ use self::overview::overview;
 use crate::latency::KEPT_UP;
 use crate::plot::{self, THEMES};
 use crate::report::{
-    Latency, LatencyServer, Measured, Measurement, Memory, Report,
+    Block, Latency, LatencyServer, Measured, Measurement, Memory, Report,
 };
 use crate::svg::Drawing;
 use crate::workload::{Echo, Workload};
@@ -286,22 +286,48 @@ fn measurement_table(measurement: &Measurement) -> String {
              as the acknowledgement that Nagle's algorithm wants, by {waited}."
         );
     }
-    let lost = servers.iter().filter(|it| {
-        let mut blocks = it.blocks.iter();
-        blocks.any(|it| it.ended_threads > 0)
-    });
-    if let Some(lost) = listed(lost.map(|it| escape(&it.name))) {
-        _ = write!(
-            text,
-            " Threads ended meanwhile, and what they took is not counted, in \
-             {lost}."
-        );
-    }
+    text += &ended(&servers);
     text += "\n";
     let failed = servers
         .iter()
         .filter_map(|it| Some((it.name.as_str(), it.failed.clone()?)));
     text + &reasons("Failed:", failed)
+}
+
+/// Whose threads or processes ended, and what is not known for that.
+fn ended(servers: &[&Measured]) -> String {
+    let with = |has: fn(&Block) -> bool| {
+        let servers = servers.iter();
+        let servers = servers.filter(|it| it.blocks.iter().any(has));
+        listed(servers.map(|it| escape(&it.name)))
+    };
+    let mut text = String::new();
+    if let Some(names) =
+        with(|it| it.ended_threads > 0 && it.reaped_ns.is_none())
+    {
+        _ = write!(
+            text,
+            " Threads ended meanwhile, and what they took is not counted, in \
+             {names}."
+        );
+    }
+    if let Some(names) =
+        with(|it| it.ended_threads > 0 && it.reaped_ns.is_some())
+    {
+        _ = write!(
+            text,
+            " Threads ended meanwhile, and their switches are not counted, in \
+             {names}."
+        );
+    }
+    if let Some(names) = with(|it| it.reaped_ns.is_some_and(|it| it > 0)) {
+        _ = write!(
+            text,
+            " Processes ended meanwhile, whose time is known in ticks of 10 \
+             ms, in {names}."
+        );
+    }
+    text
 }
 
 fn echo(workload: &str) -> Option<Echo> {

@@ -142,8 +142,13 @@ pub struct Block {
     pub cpu_ns: u64,
     /// The server's context switches.
     pub switches: u64,
-    /// How many of its threads ended, whose time is lost.
+    /// How many of its threads ended, whose switches are lost.
     pub ended_threads: usize,
+    /// How much of its processor time was that of processes that ended, which
+    /// is known in ticks of the clock; `None` in older reports, which lost it,
+    /// and that of threads that ended.
+    #[serde(default)]
+    pub reaped_ns: Option<u64>,
     /// The generator's processor time in nanoseconds.
     pub generator_cpu_ns: u64,
     /// How long the generator waited for its processor, in nanoseconds.
@@ -438,6 +443,7 @@ mod tests {
                 cpu_ns: 12345,
                 switches: 3,
                 ended_threads: 0,
+                reaped_ns: Some(0),
                 generator_cpu_ns: 1,
                 generator_waited_ns: 2,
                 generator_bound: false,

@@ -10,7 +10,9 @@ use wsspec::target::{Server, TargetError, Variant};
 
 use crate::arguments::{Plan, Run, usage};
 use crate::blocks::{self, Times};
-use crate::process::{SystemCalls, memory_of_machine, raise_descriptors};
+use crate::process::{
+    SystemCalls, memory_of_machine, raise_descriptors, resident_is_from,
+};
 use crate::processors::Processors;
 use crate::report::{Entrant, Measurement, Report, SCHEMA};
 use crate::servers::{self, FLOOR, FLOOR_AGAIN, NotMeasured, Participant};
@@ -266,6 +268,8 @@ fn knobs(
             format!("{blocks}, each {window:?} after {warm_up:?}"),
         ),
         ("processes for memory", plan.processes.to_string()),
+        ("processor time", "the clock of each process".into()),
+        ("resident memory", resident_is_from().into()),
         ("seed", plan.seed.to_string()),
     ];
     let programs: [(&str, &str, &[&str]); 3] = [

@@ -91,6 +91,33 @@ fn a_workload_has_all_that_was_measured_the_cheapest_first() {
 }
 
 #[test]
+fn whose_threads_and_processes_ended_is_told() {
+    let mut report = Report::read(Path::new(SAMPLE)).expect("a report");
+    for measurement in &mut report.measurements {
+        for server in &mut measurement.servers {
+            let is_npm = server.name == "npm ws/echo";
+            for block in &mut server.blocks {
+                let reaped = if is_npm { 10_000_000 } else { 0 };
+                block.reaped_ns = Some(reaped);
+            }
+        }
+    }
+    let page = page::files(&report, "report", "")
+        .swap_remove(0)
+        .text;
+    let part = section(&page, "16B-d1-c64");
+    for said in [
+        "Threads ended meanwhile, and their switches are not counted, in \
+         net/http/echo.",
+        "Processes ended meanwhile, whose time is known in ticks of 10 ms, in \
+         npm ws/echo.",
+    ] {
+        assert!(part.contains(said), "{said}\n{part}");
+    }
+    assert!(!part.contains("what they took is not counted"), "{part}");
+}
+
+#[test]
 fn memory_and_latency_have_their_tables() {
     let page = sample();
     let idle = section(&page, "idle-1000");

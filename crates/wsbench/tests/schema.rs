@@ -135,6 +135,7 @@ fn full() -> Report {
         cpu_ns: 12_345,
         switches: 3,
         ended_threads: 0,
+        reaped_ns: Some(0),
         generator_cpu_ns: 1,
         generator_waited_ns: 2,
         generator_bound: false,
@@ -226,6 +227,7 @@ fn sparse() -> Report {
         failed: None,
         blocks: vec![Block {
             floor_ns: None,
+            reaped_ns: None,
             ..measured.blocks[0].clone()
         }],
     };
