@@ -10,7 +10,7 @@
 
 use fastrand::Rng;
 
-use crate::blocks::{Fault, Times, fail, fits, takes_part};
+use crate::blocks::{Fault, Times, fail};
 use crate::pace::{Pace, Seen};
 use crate::report::{Latency, LatencyServer, Quantile};
 use crate::servers::Participant;
@@ -46,7 +46,7 @@ pub fn measure(
         random.shuffle(&mut order);
         for &index in &order {
             let participant = &mut participants[index];
-            if !takes_part(participant, workload) {
+            if !participant.takes_part() {
                 continue;
             }
             match round(&paced, participant, times, &mut seen[index]) {
@@ -59,7 +59,7 @@ pub fn measure(
     let servers = participants
         .iter()
         .zip(&seen)
-        .filter(|(participant, _)| fits(participant, workload))
+        .filter(|(participant, _)| !participant.sits_out)
         .map(|(participant, seen)| {
             let failed = participant.failed.clone();
             summary(&participant.name, failed, seen, offered)

@@ -17,6 +17,7 @@
 //! | [`pace`] | messages at times that are fixed beforehand |
 //! | [`floor`] | the raw TCP echoes that servers are compared with |
 //! | [`servers`] | build them, judge them, start them |
+//! | [`limits`] | what of it a server excludes by what it declares |
 //! | [`processors`] | which of them servers and generator have |
 //! | [`process`] | what a process took: processor time, memory, switches |
 //! | [`blocks`], [`latency`], [`memory`], [`instructions`] | the measurements |
@@ -34,6 +35,7 @@ pub mod frames;
 pub mod generator;
 pub mod instructions;
 pub mod latency;
+pub mod limits;
 pub mod memory;
 pub mod opening;
 pub mod pace;

@@ -10,6 +10,7 @@ use wsspec::target::{Server, TargetError, Variant};
 
 use crate::arguments::{Plan, Run, usage};
 use crate::blocks::{self, Times};
+use crate::limits::Needs;
 use crate::process::{
     SystemCalls, memory_of_machine, raise_descriptors, resident_is_from,
 };
@@ -326,15 +327,7 @@ fn measure(
             continue;
         }
         measured.push(workload);
-        let not_fitting: Vec<_> = participants
-            .iter()
-            .filter(|it| !blocks::fits(it, workload))
-            .map(|it| it.name.clone())
-            .collect();
-        for name in not_fitting {
-            let line = format!("{workload} is too large for {name}");
-            skip(report, line);
-        }
+        leave_out(plan, workload, participants, report);
         let each = turns_of(plan, workload);
         let turns = each * turns_of_all(workload, participants.len());
         let progress = progress(turns as u64);
@@ -428,6 +421,33 @@ fn measure(
         true => Exit::OwnFault,
         false if failed.next().is_some() => exit.max(Exit::Wrong),
         false => exit,
+    }
+}
+
+/// Tells who has no turn in a workload, as it declares something else.
+fn leave_out(
+    plan: &Plan,
+    workload: Workload,
+    participants: &mut [Participant],
+    report: &mut Report,
+) {
+    let times = match workload {
+        Workload::Latency(_) => plan.rounds,
+        _ => plan.times,
+    };
+    let needs = Needs::of(workload, times);
+    for participant in participants {
+        let declared = participant.declared();
+        let excluded = needs.excluded_by(declared, participant.answered);
+        participant.sits_out = excluded.is_some();
+        match excluded {
+            Some(why) => {
+                let name = &participant.name;
+                let line = format!("{workload} is left out for {name}: {why}");
+                skip(report, line);
+            }
+            None => participant.answered += needs.handshakes(),
+        }
     }
 }
 

@@ -42,12 +42,15 @@ pub struct Participant {
     pub running: Running,
     /// How to start it once more.
     pub launcher: Launcher,
-    /// The largest message that it takes in one frame, if it says so.
-    pub max_message: Option<u64>,
     /// Where it runs.
     processors: Processors,
     /// What it declares, for another process of it.
     declared: wsspec::Declared,
+    /// How many opening handshakes its process has answered, or will have when
+    /// what is planned has been measured.
+    pub answered: usize,
+    /// Whether what it declares excludes the workload that is measured now.
+    pub sits_out: bool,
     /// Why it is no longer measured.
     pub failed: Option<String>,
 }
@@ -91,15 +94,15 @@ impl Participant {
         let running = processors.of_servers(|| launcher.start())?;
         let declared = variant.declared();
         let target = Target::new(name, protocol, &running.url, &declared);
-        let limits = [declared.max_message, declared.max_frame];
         Ok(Self {
             name: name.to_owned(),
             target: target.map_err(NotMeasured::Address)?,
             running,
             launcher,
-            max_message: limits.into_iter().flatten().min(),
             processors,
             declared,
+            answered: 0,
+            sits_out: false,
             failed: None,
         })
     }
@@ -135,6 +138,18 @@ impl Participant {
         let url = &running.url;
         let target = Target::new(&self.name, protocol, url, &self.declared);
         Ok((running, target.map_err(NotMeasured::Address)?))
+    }
+
+    /// What it declares.
+    #[must_use]
+    pub fn declared(&self) -> &wsspec::Declared {
+        &self.declared
+    }
+
+    /// Whether it has turns in the workload that is measured now.
+    #[must_use]
+    pub fn takes_part(&self) -> bool {
+        self.failed.is_none() && !self.sits_out
     }
 
     /// Where it runs.
