@@ -1,6 +1,7 @@
 //! `wsbench run`: builds servers, judges them, measures them, ends them.
 
 use std::collections::HashSet;
+use std::net::{SocketAddr, ToSocketAddrs};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
@@ -44,6 +45,11 @@ const CALLGRIND: Duration = Duration::from_secs(15);
 /// Variables that decide how many threads a server has.
 const VARIABLES: [&str; 3] =
     ["TOKIO_WORKER_THREADS", "GOMAXPROCS", "MALLOC_ARENA_MAX"];
+
+/// Why what needs a fresh process can't be measured.
+const ALONE: &str = "this takes a process of its own, and only one can listen \
+                     at its url; let it listen where the variable LISTEN \
+                     says, without `url`";
 
 pub(crate) fn run(arguments: &Run) -> Exit {
     let plan = arguments.plan();
@@ -184,7 +190,40 @@ fn targets<'a>(
             ));
         }
     }
+    if let Some((one, other, url)) = same_address(&fitting) {
+        usage(&format!(
+            "{one} and {other} both listen at {url}, and all servers of a run \
+             are there at once; let them listen where the variable LISTEN \
+             says, without `url`, or measure one at a time with --filter or \
+             --variant"
+        ));
+    }
     fitting
+}
+
+/// Two servers that always listen at the same address, if there are any.
+fn same_address(
+    servers: &[(&Server, &str, &Variant)],
+) -> Option<(String, String, String)> {
+    let mut taken: Vec<(SocketAddr, String)> = Vec::new();
+    for (server, name, variant) in servers {
+        let is_ours = variant.cargo.is_some() || variant.run.is_some();
+        let Some(url) = variant.url.as_ref().filter(|_| is_ours) else {
+            continue;
+        };
+        let label = format!("{}/{name}", server.name);
+        // Names of one address are one place. A name without an address is
+        // told when the server is started.
+        let addresses = url.authority().to_socket_addrs();
+        let addresses: Vec<_> = addresses.into_iter().flatten().collect();
+        let same = taken.iter().find(|it| addresses.contains(&it.0));
+        if let Some((_, other)) = same {
+            return Some((other.clone(), label, url.to_string()));
+        }
+        let its_own = addresses.into_iter();
+        taken.extend(its_own.map(|address| (address, label.clone())));
+    }
+    None
 }
 
 fn floors(processors: Processors) -> Result<Vec<Participant>, NotMeasured> {
@@ -436,11 +475,17 @@ fn leave_out(
         _ => plan.times,
     };
     let needs = Needs::of(workload, times);
+    let is_memory = matches!(workload, Workload::Idle(_) | Workload::Kept(_));
     for participant in participants {
         let declared = participant.declared();
         let excluded = needs.excluded_by(declared, participant.answered);
-        participant.sits_out = excluded.is_some();
-        match excluded {
+        let excluded = excluded.map(|it| it.to_string());
+        let why = match participant.is_alone && is_memory {
+            true => Some(ALONE.to_owned()),
+            false => excluded,
+        };
+        participant.sits_out = why.is_some();
+        match why {
             Some(why) => {
                 let name = &participant.name;
                 let line = format!("{workload} is left out for {name}: {why}");
@@ -561,6 +606,13 @@ impl Counting {
         if let Err(error) = instructions::check() {
             skip(report, format!("instructions are not counted: {error}"));
             return counting;
+        }
+        let (alone, participants): (Vec<_>, Vec<_>) =
+            participants.iter().partition(|it| it.is_alone);
+        for Participant { name, .. } in alone {
+            let line =
+                format!("instructions are not counted of {name}: {ALONE}");
+            skip(report, line);
         }
         let (followed, others): (Vec<_>, Vec<_>) = participants
             .iter()

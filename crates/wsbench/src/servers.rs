@@ -46,6 +46,9 @@ pub struct Participant {
     processors: Processors,
     /// What it declares, for another process of it.
     declared: wsspec::Declared,
+    /// Whether it always listens at the same address, so that no second
+    /// process of it can run.
+    pub is_alone: bool,
     /// How many opening handshakes its process has answered, or will have when
     /// what is planned has been measured.
     pub answered: usize,
@@ -101,6 +104,7 @@ impl Participant {
             launcher,
             processors,
             declared,
+            is_alone: variant.url.is_some(),
             answered: 0,
             sits_out: false,
             failed: None,
