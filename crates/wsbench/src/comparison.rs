@@ -350,8 +350,16 @@ fn differing(before: &Report, after: &Report) -> Vec<String> {
     }
     let values = names
         .into_iter()
-        .map(|name| (name, of(before, name), of(after, name)));
-    values
+        .map(|name| (name.to_owned(), of(before, name), of(after, name)));
+    let mut all: Vec<_> = values.collect();
+    all.extend(before.servers.iter().filter_map(|it| {
+        let mut later = after.servers.iter();
+        let later = later.find(|other| other.name == it.name)?;
+        let name = format!("TCP_NODELAY of {}", it.name);
+        let (then, now) = (it.tcp_nodelay?, later.tcp_nodelay?);
+        Some((name, then.to_string(), now.to_string()))
+    }));
+    all.into_iter()
         .filter(|(_, before, after)| before != after)
         .map(|(name, before, after)| {
             format!("{name}: {before} before, {after} after")
@@ -362,7 +370,10 @@ fn differing(before: &Report, after: &Report) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::report::{Measured, Measurement, Memory, MemoryServer, SCHEMA};
+    use crate::nodelay::Nodelay;
+    use crate::report::{
+        Entrant, Measured, Measurement, Memory, MemoryServer, SCHEMA,
+    };
     use crate::servers::FLOOR;
 
     const GATE: [What; 3] =
@@ -560,5 +571,25 @@ mod tests {
         ];
         assert_eq!(Comparison::of(&before, &after).knobs, told);
         assert!(Comparison::of(&before, &before).knobs.is_empty());
+        let with = |tcp_nodelay| Report {
+            servers: vec![Entrant {
+                name: "a".to_owned(),
+                language: "Rust".to_owned(),
+                stack: String::new(),
+                tcp_nodelay,
+                not_measured: None,
+            }],
+            ..report(Vec::new())
+        };
+        let never = with(Some(Nodelay::Never));
+        let always = with(Some(Nodelay::OnConnections));
+        let told =
+            ["TCP_NODELAY of a: not set before, set on connections after"];
+        assert_eq!(Comparison::of(&never, &always).knobs, told);
+        assert!(
+            Comparison::of(&never, &with(None))
+                .knobs
+                .is_empty()
+        );
     }
 }

@@ -17,7 +17,8 @@
 //! | [`pace`] | messages at times that are fixed beforehand |
 //! | [`floor`] | the raw TCP echoes that servers are compared with |
 //! | [`servers`] | build them, judge them, start them |
-//! | [`limits`] | what of it a server excludes by what it declares |
+//! | [`limits`] | which workloads a server excludes by what it declares |
+//! | [`nodelay`] | who sets TCP_NODELAY |
 //! | [`processors`] | which of them servers and generator have |
 //! | [`process`] | what a process took: processor time, memory, switches |
 //! | [`blocks`], [`latency`], [`memory`], [`instructions`] | the measurements |
@@ -37,6 +38,7 @@ pub mod instructions;
 pub mod latency;
 pub mod limits;
 pub mod memory;
+pub mod nodelay;
 pub mod opening;
 pub mod pace;
 pub mod page;

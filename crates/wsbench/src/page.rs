@@ -525,13 +525,24 @@ fn entrants(report: &Report) -> String {
         .servers
         .iter()
         .partition(|it| it.not_measured.is_some());
+    let has_nodelay = in_it.iter().any(|it| it.tcp_nodelay.is_some());
+    let mut heads = vec!["server", "language", "stack"];
+    if has_nodelay {
+        heads.push("TCP_NODELAY");
+    }
     let rows = in_it.iter().map(|it| {
-        vec![escape(&it.name), escape(&it.language), escape(&it.stack)]
+        let mut row =
+            vec![escape(&it.name), escape(&it.language), escape(&it.stack)];
+        if has_nodelay {
+            let nodelay = it.tcp_nodelay.map(|it| it.to_string());
+            row.push(nodelay.unwrap_or_else(missing));
+        }
+        row
     });
     let mut text = heading("Who took part");
     text += "Each was built as for use and judged by wsspec before: who \
              breaks a MUST of framing that is not known is not measured.\n\n";
-    text += &left_table(&["server", "language", "stack"], rows.collect());
+    text += &left_table(&heads, rows.collect());
     let out = out
         .iter()
         .filter_map(|it| Some((it.name.as_str(), it.not_measured.clone()?)));

@@ -398,16 +398,54 @@ fn counted(child: &mut Child) -> Result<u64, Unmeasured> {
             .read_to_end(&mut printed)
             .map_err(|error| Unmeasured::Perf(error.to_string()))?;
     }
-    let text = String::from_utf8_lossy(&printed);
-    let mut lines = text
-        .lines()
-        .filter(|it| it.contains(SYSTEM_CALLS));
+    counted_in(&String::from_utf8_lossy(&printed), SYSTEM_CALLS)
+}
+
+/// The number of an event in what `perf stat -x,` prints.
+///
+/// # Errors
+///
+/// That there is none, with what there is instead.
+pub(crate) fn counted_in(text: &str, event: &str) -> Result<u64, Unmeasured> {
+    let mut lines = text.lines().filter(|it| it.contains(event));
     let line = lines.next().unwrap_or_default();
     let number = line.split(',').next().unwrap_or_default();
     number.parse().map_err(|_| {
         let said = text.trim().lines().next().unwrap_or_default();
-        Unmeasured::Perf(format!("perf counts no {SYSTEM_CALLS}: {said}"))
+        Unmeasured::Perf(format!("perf counts no {event}: {said}"))
     })
+}
+
+/// The number of an event in what a command prints that runs `perf stat -x,`.
+///
+/// # Errors
+///
+/// A command that can't be started, or prints no number.
+pub(crate) fn count(words: &[String], event: &str) -> Result<u64, Unmeasured> {
+    let mut words = words.iter();
+    let output = Command::new(words.next().map_or("", String::as_str))
+        .args(words)
+        .stdin(Stdio::null())
+        .output();
+    let output = output
+        .map_err(|error| Unmeasured::Perf(format!("no perf: {error}")))?;
+    counted_in(&String::from_utf8_lossy(&output.stderr), event)
+}
+
+/// Asks all processes of a group to end, but the one that leads it.
+///
+/// # Errors
+///
+/// Processes that have ended.
+pub(crate) fn end_all_but_leader(group: u32) -> Result<(), Unmeasured> {
+    for Member { id, .. } in members(group)? {
+        let pid = i32::try_from(id).ok().and_then(Pid::from_raw);
+        if let Some(pid) = pid.filter(|_| id != group) {
+            // One that ends just now is as good.
+            _ = rustix::process::kill_process(pid, Signal::TERM);
+        }
+    }
+    Ok(())
 }
 
 /// How many events a process has open.
@@ -596,6 +634,18 @@ mod tests {
         assert!(used.nanoseconds >= used.reaped, "{used:?}");
         let ended = Reading::of(shell.id());
         assert!(matches!(ended, Err(Unmeasured::Ended)));
+    }
+
+    #[test]
+    fn the_number_stands_in_the_first_field() {
+        let text = "listening on ws://127.0.0.1:1/ws\n\
+                    34,,syscalls:sys_enter_setsockopt,1234,100.00,,\n";
+        let event = "syscalls:sys_enter_setsockopt";
+        assert_eq!(counted_in(text, event).ok(), Some(34));
+        assert!(counted_in(text, SYSTEM_CALLS).is_err());
+        let none = "<not supported>,,raw_syscalls:sys_enter,0,100.00,,\n";
+        let told = counted_in(none, SYSTEM_CALLS).expect_err("no number");
+        assert!(told.to_string().contains("<not supported>"), "{told}");
     }
 
     #[test]

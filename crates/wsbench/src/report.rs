@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+use crate::nodelay::Nodelay;
 use crate::servers::FLOOR;
 use crate::stats::Interval;
 
@@ -42,6 +43,9 @@ pub struct Entrant {
     pub language: String,
     /// The libraries that it stands on.
     pub stack: String,
+    /// Where it sets TCP_NODELAY, as far as that was found out.
+    #[serde(default)]
+    pub tcp_nodelay: Option<Nodelay>,
     /// Why it was not measured.
     pub not_measured: Option<String>,
 }

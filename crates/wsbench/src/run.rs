@@ -12,6 +12,7 @@ use wsspec::target::{Server, TargetError, Variant};
 use crate::arguments::{Plan, Run, usage};
 use crate::blocks::{self, Times};
 use crate::limits::Needs;
+use crate::nodelay::Nodelay;
 use crate::process::{
     SystemCalls, memory_of_machine, raise_descriptors, resident_is_from,
 };
@@ -20,7 +21,7 @@ use crate::report::{Entrant, Measurement, Report, SCHEMA};
 use crate::servers::{self, FLOOR, FLOOR_AGAIN, NotMeasured, Participant};
 use crate::stats::Interval;
 use crate::workload::{Echo, Workload};
-use crate::{Exit, instructions, latency, memory, table};
+use crate::{Exit, instructions, latency, memory, nodelay, table};
 
 /// Where the servers of this repository say how they are built.
 const CONFIGS: [&str; 3] = [
@@ -78,6 +79,11 @@ pub(crate) fn run(arguments: &Run) -> Exit {
         }
     };
     let mut entrants = Vec::new();
+    let mut skipped = Vec::new();
+    let sees_nodelay = nodelay::check();
+    if let Err(error) = &sees_nodelay {
+        skipped.push(format!("who sets TCP_NODELAY is not known: {error}"));
+    }
     for (server, name, variant) in targets {
         let label = format!("{}/{name}", server.name);
         anstream::eprintln!("{label}: building and judging");
@@ -86,14 +92,21 @@ pub(crate) fn run(arguments: &Run) -> Exit {
         if let Some(why) = &not_measured {
             anstream::eprintln!("{label} is not measured: {why}");
         }
+        let mut tcp_nodelay = None;
         match entered {
-            Ok(participant) => participants.push(participant),
+            Ok(participant) => {
+                if sees_nodelay.is_ok() {
+                    tcp_nodelay = nodelay_of(&participant, &mut skipped);
+                }
+                participants.push(participant);
+            }
             Err(error) => exit = exit.max(exit_of(&error)),
         }
         entrants.push(Entrant {
             name: label,
             language: server.language.clone(),
             stack: server.stack.clone(),
+            tcp_nodelay,
             not_measured,
         });
     }
@@ -120,6 +133,14 @@ pub(crate) fn run(arguments: &Run) -> Exit {
     };
     for (name, value) in &report.knobs {
         anstream::println!("{name}: {value}");
+    }
+    for entrant in &report.servers {
+        if let Some(nodelay) = entrant.tcp_nodelay {
+            anstream::println!("TCP_NODELAY of {}: {nodelay}", entrant.name);
+        }
+    }
+    for line in skipped {
+        skip(&mut report, line);
     }
     let path = arguments.report.as_deref();
     let found = processors.of_generator(|| {
@@ -229,6 +250,26 @@ fn same_address(
 fn floors(processors: Processors) -> Result<Vec<Participant>, NotMeasured> {
     let program = std::env::current_exe().map_err(NotMeasured::Program)?;
     servers::floors(&program, processors)
+}
+
+/// Where a server sets TCP_NODELAY; why that is not known is added to
+/// `skipped`.
+fn nodelay_of(
+    participant: &Participant,
+    skipped: &mut Vec<String>,
+) -> Option<Nodelay> {
+    let found = match participant.is_alone {
+        true => Err(ALONE.to_owned()),
+        false => nodelay::of(participant).map_err(|it| it.to_string()),
+    };
+    found
+        .map_err(|why| {
+            let name = &participant.name;
+            skipped.push(format!(
+                "whether {name} sets TCP_NODELAY is not known: {why}"
+            ));
+        })
+        .ok()
 }
 
 /// Builds a server, judges it and starts it.

@@ -8,6 +8,7 @@ use std::process::Command;
 
 use quick_xml::Reader;
 use quick_xml::events::{BytesStart, Event};
+use wsbench::nodelay::Nodelay;
 use wsbench::page::{self, File};
 use wsbench::report::Report;
 
@@ -196,6 +197,17 @@ fn who_is_not_there_is_named_with_the_reason() {
             .iter()
             .all(|it| !it.starts_with("warp"))
     );
+    assert!(rows(part).contains(&"server | language | stack".to_owned()));
+    let mut report = Report::read(Path::new(SAMPLE)).expect("a report");
+    report.servers[0].tcp_nodelay = Some(Nodelay::Never);
+    let told = page::files(&report, "report", "")
+        .swap_remove(0)
+        .text;
+    let told = rows(section(&told, "Who took part"));
+    let axum = "axum/echo | Rust | axum 0.8 · hyper 1 | not set";
+    assert_eq!(told[0], "server | language | stack | TCP_NODELAY");
+    assert_eq!(told[1], axum);
+    assert!(told[2].ends_with(" | –"), "{told:?}");
     let how = section(&page, "How it was measured");
     let command = "<pre><code>wsbench run --full --seed 7</code></pre>\n";
     assert!(how.contains(command), "{how}");

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 use serde_json::{Value, json};
+use wsbench::nodelay::Nodelay;
 use wsbench::report::{
     Block, Entrant, Latency, LatencyServer, Measured, Measurement, Memory,
     MemoryServer, Quantile, Report, SCHEMA,
@@ -35,6 +36,12 @@ fn check(
             false => Err(format!("{at} is {value}")),
         };
     } else {
+        if let Some(Value::Array(words)) = schema.get("enum") {
+            return match words.contains(value) {
+                true => Ok(()),
+                false => Err(format!("{at} is {value}, and none of {words:?}")),
+            };
+        }
         let types = match &schema["type"] {
             Value::Array(types) => types.clone(),
             one => vec![one.clone()],
@@ -169,6 +176,7 @@ fn full() -> Report {
             name: name(),
             language: "Rust".to_owned(),
             stack: "axum 0.8".to_owned(),
+            tcp_nodelay: Some(Nodelay::OnListener),
             not_measured: text(),
         }],
         measurements: vec![Measurement {
@@ -209,6 +217,7 @@ fn full() -> Report {
 fn sparse() -> Report {
     let mut report = full();
     report.servers[0].not_measured = None;
+    report.servers[0].tcp_nodelay = None;
     let measurement = &mut report.measurements[0];
     measurement.noise = None;
     let measured = &mut measurement.servers[0];
@@ -256,6 +265,11 @@ fn what_is_written_keeps_to_the_schema() {
     let schema = schema();
     assert_eq!(properties(&schema, &schema, "report"), seen);
     checked(&value(&sparse())).unwrap_or_else(|it| panic!("{it}"));
+    for nodelay in [Nodelay::Never, Nodelay::OnConnections] {
+        let mut report = full();
+        report.servers[0].tcp_nodelay = Some(nodelay);
+        checked(&value(&report)).unwrap_or_else(|it| panic!("{it}"));
+    }
     for report in [full(), sparse()] {
         let again: Report =
             serde_json::from_value(value(&report)).expect("a report");
@@ -297,6 +311,9 @@ fn what_has_another_form_is_not_valid() {
     assert_eq!(told, "report.more is not there");
     let told = wrong(|it| it["knobs"][0] = json!(["seed"]));
     assert_eq!(told, "report.knobs has 1 items");
+    let told = wrong(|it| it["servers"][0]["tcp_nodelay"] = json!("yes"));
+    let at = "report.servers.tcp_nodelay is \"yes\"";
+    assert!(told.starts_with(at), "{told}");
     let told = wrong(|it| it["skipped"][0] = json!(1));
     assert!(told.starts_with("report.skipped is 1"), "{told}");
     let told = wrong(|it| {
