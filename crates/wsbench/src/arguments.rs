@@ -6,6 +6,7 @@ use std::time::Duration;
 use clap::{Args, CommandFactory, Parser, Subcommand};
 
 use crate::blocks::Times;
+use crate::comparison::What;
 use crate::workload::{self, Workload};
 
 /// Measures what WebSocket echoes cost, side by side, as a ratio to a raw TCP
@@ -21,7 +22,8 @@ pub(crate) struct Arguments {
 pub(crate) enum Command {
     /// Build servers, judge them, measure them, and end them
     Run(Box<Run>),
-    /// Show what two reports measured differently
+    /// Show what two reports measured differently, and end with 1 where a
+    /// count got worse
     Compare(Compare),
     /// Make a page of a report: tables in Markdown, and plots
     Report(Page),
@@ -115,7 +117,7 @@ const fn times(warm_up: u64, window: u64, blocks: usize) -> Times {
 }
 
 /// Takes about two minutes with 23 that take part, whom to judge takes 20
-/// seconds. A turn takes 160 ms, as it also opens and closes its connections,
+/// seconds, and to see who sets TCP_NODELAY 10. A turn takes 160 ms, as it also opens and closes its connections,
 /// about 50 ms for 64; 22 servers and the floor's 7 make 29 turns in a block:
 /// 9 blocks are 42 s. System calls are counted in 23 × 310 ms: 7 s. Both for
 /// two workloads are 98 s; and 23 fresh processes with 1,000 idle connections
@@ -234,6 +236,30 @@ pub(crate) struct Compare {
 
     /// The later report
     pub(crate) after: PathBuf,
+
+    /// By how many percent a count may be more than before; two runs of the
+    /// same program also differ by 0.05 system calls or switches, 250
+    /// instructions or 1 KiB, which is always tolerated
+    #[arg(long, value_name = "PERCENT", default_value = "10",
+          value_parser = clap::value_parser!(u16).range(..=1000))]
+    tolerance: u16,
+
+    /// Which counts end it with 1 if they got worse; switches depend on the
+    /// machine's other work, and ratios never do
+    #[arg(
+        long,
+        value_name = "WHAT",
+        value_delimiter = ',',
+        default_value = "system-calls,instructions,memory"
+    )]
+    pub(crate) gate: Vec<What>,
+}
+
+impl Compare {
+    /// As a part of the earlier count.
+    pub(crate) fn tolerance(&self) -> f64 {
+        f64::from(self.tolerance) / 100.0
+    }
 }
 
 #[derive(Args)]
@@ -257,7 +283,8 @@ pub(crate) struct Floor {
 const EXIT_CODES: &str = "\
 Exit codes:
   0  everything that was asked for has been measured, or skipped with a reason
-  1  a server echoed wrongly, refused, ended, or did not pass wsspec
+  1  a server echoed wrongly, refused, ended, or did not pass wsspec; or a
+     count got worse by more than what compare tolerates
   2  the command line is wrong
   3  a server could not be built or started
   4  wsbench itself failed";

@@ -22,10 +22,10 @@ const BETWEEN: usize = 4;
 
 /// So many connections are opened and closed in a window at most: their ports
 /// stay taken for a while.
-const MOST_HANDSHAKES: u64 = 2000;
+pub(crate) const MOST_HANDSHAKES: u64 = 2000;
 
 /// So many are at most while a server gets warm.
-const MOST_WARMING: u64 = 500;
+pub(crate) const MOST_WARMING: u64 = 500;
 
 /// A generator that is at work for more than this part of the time has none
 /// left for what comes back sooner.
@@ -77,8 +77,7 @@ pub fn measure(
     order.retain(|it| Some(*it) != floor);
     for number in 0..times.blocks {
         random.shuffle(&mut order);
-        let is_there =
-            |index: &usize| takes_part(&participants[*index], workload);
+        let is_there = |index: &usize| participants[*index].takes_part();
         let servers = order.iter().copied().filter(is_there);
         let servers: Vec<usize> = servers.collect();
         let turns = with_floor(&servers, floor.filter(is_there));
@@ -86,7 +85,7 @@ pub fn measure(
         for index in turns {
             let participant = &mut participants[index];
             // The floor may have failed in its turn before.
-            if !takes_part(participant, workload) {
+            if !participant.takes_part() {
                 continue;
             }
             match block(number, workload, participant, times) {
@@ -124,7 +123,7 @@ pub fn measure(
         .iter()
         .zip(measured)
         .zip(calls)
-        .filter(|((participant, _), _)| fits(participant, workload))
+        .filter(|((participant, _), _)| !participant.sits_out)
         .map(|((participant, blocks), calls)| {
             summary(participant, blocks, has_floor, calls, random)
         })
@@ -178,21 +177,6 @@ fn floor_beside(
             false => beside(at),
         })
         .collect()
-}
-
-/// Whether its messages are not too large for it.
-#[must_use]
-pub fn fits(participant: &Participant, workload: Workload) -> bool {
-    let most = participant.max_message.unwrap_or(u64::MAX);
-    workload.size() as u64 <= most
-}
-
-/// Whether it is measured.
-pub(crate) fn takes_part(
-    participant: &Participant,
-    workload: Workload,
-) -> bool {
-    participant.failed.is_none() && fits(participant, workload)
 }
 
 /// Notes why a server is no longer measured; if its process has ended, with
@@ -253,6 +237,7 @@ fn block(
         cpu_ns: used.nanoseconds,
         switches: used.switches,
         ended_threads: used.ended_threads,
+        reaped_ns: Some(used.reaped),
         generator_cpu_ns: own.ran,
         generator_waited_ns: own.waited,
         generator_bound: is_generator_bound(generator, server),
@@ -317,7 +302,7 @@ fn system_calls(
     let mut why = None;
     let mut calls = Vec::new();
     for participant in participants {
-        let counted = match takes_part(participant, workload) {
+        let counted = match participant.takes_part() {
             true => count_calls(participant, echo, times).map(Some),
             false => Ok(None),
         };

@@ -17,22 +17,28 @@
 //! | [`pace`] | messages at times that are fixed beforehand |
 //! | [`floor`] | the raw TCP echoes that servers are compared with |
 //! | [`servers`] | build them, judge them, start them |
+//! | [`limits`] | which workloads a server excludes by what it declares |
+//! | [`nodelay`] | who sets TCP_NODELAY |
 //! | [`processors`] | which of them servers and generator have |
 //! | [`process`] | what a process took: processor time, memory, switches |
 //! | [`blocks`], [`latency`], [`memory`], [`instructions`] | the measurements |
 //! | [`stats`] | median, bootstrap interval |
 //! | [`report`], [`table`] | results for programs and for people |
+//! | [`comparison`] | what two reports measured differently |
 //! | [`page`] | results for a book: tables with plots |
 
 mod arguments;
 pub mod blocks;
+pub mod comparison;
 mod connections;
 pub mod floor;
 pub mod frames;
 pub mod generator;
 pub mod instructions;
 pub mod latency;
+pub mod limits;
 pub mod memory;
+pub mod nodelay;
 pub mod opening;
 pub mod pace;
 pub mod page;
@@ -54,7 +60,8 @@ use std::process::ExitCode;
 use clap::Parser;
 
 use crate::arguments::{Arguments, Command};
-use crate::report::{Comparison, Report};
+use crate::comparison::Comparison;
+use crate::report::Report;
 
 /// Why the process ends as it does; 2, a wrong command line, is clap's.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -77,7 +84,7 @@ pub fn main() -> ExitCode {
     let arguments = Arguments::parse();
     let run = AssertUnwindSafe(|| match &arguments.command {
         Command::Run(run) => run::run(run),
-        Command::Compare(files) => compare(&files.before, &files.after),
+        Command::Compare(asked) => compare(asked),
         Command::Report(page) => write_page(&page.file, &page.into),
         Command::Floor(floor) => match floor::serve(floor.tokio) {
             Ok(()) => Exit::AsExpected,
@@ -91,10 +98,40 @@ pub fn main() -> ExitCode {
     catch_unwind(run).unwrap_or(Exit::OwnFault).into()
 }
 
-fn compare(before: &Path, after: &Path) -> Exit {
-    let comparison = Comparison::of(&read(before), &read(after));
-    anstream::print!("{}", table::comparison(&comparison));
-    Exit::AsExpected
+fn compare(asked: &arguments::Compare) -> Exit {
+    let comparison = Comparison::of(&read(&asked.before), &read(&asked.after));
+    if comparison.is_empty() {
+        arguments::usage(
+            "the two reports have no server with a workload in common, so \
+             there is nothing to compare; run both with the same --workload",
+        );
+    }
+    for knob in &comparison.knobs {
+        anstream::eprintln!("wsbench: the two runs differ in {knob}");
+    }
+    let (tolerance, gate) = (asked.tolerance(), &asked.gate);
+    anstream::print!("{}", table::comparison(&comparison, tolerance));
+    let counts = comparison.counts.iter();
+    let worse: Vec<_> = counts
+        .filter(|it| it.is_worse(tolerance, gate))
+        .collect();
+    for count in &worse {
+        anstream::eprintln!(
+            "wsbench: worse: {}",
+            table::count(count, tolerance)
+        );
+    }
+    let mut counts = comparison.counts.iter();
+    if !counts.any(|it| gate.contains(&it.what)) {
+        anstream::eprintln!(
+            "wsbench: nothing that --gate names was counted in both runs, so \
+             nothing can be worse; `skipped` in the reports says why"
+        );
+    }
+    match worse.is_empty() {
+        true => Exit::AsExpected,
+        false => Exit::Wrong,
+    }
 }
 
 fn write_page(file: &Path, folder: &Path) -> Exit {

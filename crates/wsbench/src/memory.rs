@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use wsspec::target::Running;
 
-use crate::blocks::{Fault, fits};
+use crate::blocks::Fault;
 use crate::generator::Load;
 use crate::opening::Target;
 use crate::process::{Unmeasured, resident};
@@ -21,6 +21,9 @@ const SETTLED: Duration = Duration::from_millis(100);
 /// So often it is asked at most: what a garbage collector leaves for later is
 /// memory that is taken, too.
 const MOST_READINGS: usize = 20;
+
+/// How long a server is given for that, with the time to ask it.
+pub(crate) const LONGEST_SETTLING: Duration = Duration::from_millis(2500);
 
 /// Why there is no number.
 #[derive(Debug, thiserror::Error)]
@@ -52,7 +55,7 @@ pub fn measure(
 ) -> Memory {
     let mut servers = Vec::new();
     for participant in participants {
-        if !fits(participant, workload) {
+        if participant.sits_out {
             continue;
         }
         let mut octets = Vec::new();

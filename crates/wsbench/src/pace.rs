@@ -3,8 +3,10 @@
 //!
 //! A message's latency counts from the time when it was due, not from when it
 //! was sent: a server that holds everything up is charged for all that should
-//! have been sent meanwhile, and so is a generator that is late.
+//! have been sent meanwhile, and so is a generator that is late. How much of it
+//! is the generator's own part is seen beside it.
 
+use std::collections::VecDeque;
 use std::io;
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::time::{Duration, Instant};
@@ -17,8 +19,7 @@ use rustix::time::{
     timerfd_create, timerfd_settime,
 };
 
-use crate::connections::{Connection, Connections};
-use crate::frames::Messages;
+use crate::connections::Connections;
 use crate::opening::{Failure, Target};
 use crate::workload;
 
@@ -28,6 +29,11 @@ const MOST_IN_FLIGHT: usize = 1 << 20;
 
 /// The same in messages, whatever their size: the fewest and the most.
 const MESSAGES_IN_FLIGHT: (usize, usize) = (4, 1024);
+
+/// A message that is sent later than this is late: that is what a timer and a
+/// busy processor cost at most, and where a generator slept for longer it has
+/// several messages to send at once.
+pub const LATE: Duration = Duration::from_micros(200);
 
 /// The longest latency that is told apart from longer ones, in nanoseconds.
 const LONGEST: u64 = 60_000_000_000;
@@ -61,6 +67,15 @@ pub struct Seen {
     pub latency: Histogram<u64>,
     /// From when a message was due to when it was sent, in nanoseconds.
     pub late: Histogram<u64>,
+    /// From when a message was sent to the end of its answer, in nanoseconds:
+    /// what its latency is but for the generator's own part.
+    pub from_sent: Histogram<u64>,
+    /// How many messages' latencies a late generator has changed, nobody knows
+    /// by how much: of those that were sent [`LATE`], of those that were in
+    /// flight meanwhile, whose answers it may have read late, and of those
+    /// that were sent while a late one was in flight, as they had to wait for
+    /// it.
+    pub disturbed: u64,
     /// How long it took until everything had been answered, but no less than
     /// was planned.
     pub time: Duration,
@@ -104,6 +119,8 @@ impl Seen {
         Self {
             latency: histogram(),
             late: histogram(),
+            from_sent: histogram(),
+            disturbed: 0,
             time: Duration::ZERO,
             is_behind: false,
         }
@@ -170,66 +187,51 @@ impl<'a> Pace<'a> {
         seen: &mut Seen,
     ) -> Result<(), Failure> {
         let schedule = Schedule::new(self.rate, duration);
-        // The connections send in turn, and answers come in the order of the
-        // messages: which one an answer is for is counted, not stored.
-        let count = self.connections.count() as u64;
         let firsts = self.connections.numbers();
         let start = Instant::now();
         self.connections.begin(start);
-        let Seen {
-            latency,
-            late,
-            time,
-            is_behind,
-        } = seen;
-        let mut answered = |index: usize,
-                            connection: &mut Connection,
-                            _: &Messages,
-                            complete: usize| {
-            let now = start.elapsed();
-            let next = connection.verifier.number() - firsts[index];
-            for turn in next - complete as u64..next {
-                let message = turn * count + index as u64;
-                let took = now.saturating_sub(schedule.due(message));
-                latency.saturating_record(nanoseconds(took));
-            }
-        };
-        let mut next = 0;
-        let mut armed = None;
-        'window: while next < schedule.messages() {
+        let mut window = Window::new(schedule, start, firsts, seen);
+        'window: while window.next < schedule.messages() {
             // Only what is due by now: then it is the answers' turn, however
             // late the messages are.
             let now = start.elapsed();
-            while next < schedule.messages() && schedule.due(next) <= now {
-                let due = schedule.due(next);
-                let late_by = start.elapsed().saturating_sub(due);
-                late.saturating_record(nanoseconds(late_by));
-                let index = usize::try_from(next % count).unwrap_or_default();
+            while window.is_due(now) {
+                let index = window.sends();
                 let in_flight = self.connections.add(index)?;
-                next += 1;
                 if in_flight > self.most_in_flight {
-                    *is_behind = true;
+                    window.seen.is_behind = true;
                     break 'window;
                 }
             }
-            if next == schedule.messages() {
+            if window.next == schedule.messages() {
                 break;
             }
             // The timer wakes us, as a poll's own time is in milliseconds.
+            let next = window.next;
             let left = schedule.due(next).saturating_sub(start.elapsed());
-            if !left.is_zero() && armed != Some(next) {
+            if !left.is_zero() && window.armed != Some(next) {
                 let set = self.timer.set(left);
                 set.map_err(|error| self.connections.failure(0, error.into()))?;
-                armed = Some(next);
+                window.armed = Some(next);
             }
             let at_most = match left.is_zero() {
                 true => Duration::ZERO,
                 false => Duration::MAX,
             };
-            self.connections.turn(at_most, &mut answered)?;
+            self.connections.turn(
+                at_most,
+                &mut |index, connection, _, complete| {
+                    let next = connection.verifier.number();
+                    window.answered(index, next, complete);
+                },
+            )?;
         }
-        self.connections.drain(&mut answered)?;
-        *time += start.elapsed().max(duration);
+        self.connections
+            .drain(&mut |index, connection, _, complete| {
+                let next = connection.verifier.number();
+                window.answered(index, next, complete);
+            })?;
+        seen.time += start.elapsed().max(duration);
         Ok(())
     }
 
@@ -240,6 +242,123 @@ impl<'a> Pace<'a> {
     /// Anything else that comes.
     pub fn close(self) -> Result<(), Failure> {
         self.connections.close()
+    }
+}
+
+/// The messages of a window: which are in flight, and what is seen of them.
+///
+/// The connections send in turn, and answers come in the order of the
+/// messages: which one an answer is for is counted, not stored.
+struct Window<'a> {
+    schedule: Schedule,
+    start: Instant,
+    /// The number of each connection's first message.
+    firsts: Vec<u64>,
+    /// What is in flight on each of them, the oldest first.
+    in_flight: Vec<VecDeque<Sent>>,
+    /// How many of those were sent late.
+    late_in_flight: usize,
+    /// Up to when the generator was late, the last time that it was.
+    late_until: Duration,
+    /// Which message is the next.
+    next: u64,
+    /// For which message the timer goes off.
+    armed: Option<u64>,
+    seen: &'a mut Seen,
+}
+
+/// A message that is in flight.
+struct Sent {
+    at: Duration,
+    is_late: bool,
+    is_disturbed: bool,
+}
+
+impl<'a> Window<'a> {
+    fn new(
+        schedule: Schedule,
+        start: Instant,
+        firsts: Vec<u64>,
+        seen: &'a mut Seen,
+    ) -> Self {
+        let in_flight = firsts.iter().map(|_| VecDeque::new());
+        Self {
+            schedule,
+            start,
+            in_flight: in_flight.collect(),
+            firsts,
+            late_in_flight: 0,
+            late_until: Duration::ZERO,
+            next: 0,
+            armed: None,
+            seen,
+        }
+    }
+
+    fn is_due(&self, now: Duration) -> bool {
+        self.next < self.schedule.messages()
+            && self.schedule.due(self.next) <= now
+    }
+
+    /// The next message is sent now; tells on which connection.
+    fn sends(&mut self) -> usize {
+        self.sends_at(self.start.elapsed())
+    }
+
+    fn sends_at(&mut self, now: Duration) -> usize {
+        let late_by = now.saturating_sub(self.schedule.due(self.next));
+        let late = &mut self.seen.late;
+        late.saturating_record(nanoseconds(late_by));
+        let is_late = late_by > LATE;
+        if is_late {
+            self.late_until = now;
+            self.late_in_flight += 1;
+        }
+        let count = self.firsts.len() as u64;
+        let index = usize::try_from(self.next % count).unwrap_or_default();
+        self.in_flight[index].push_back(Sent {
+            at: now,
+            is_late,
+            is_disturbed: self.late_in_flight > 0,
+        });
+        self.next += 1;
+        index
+    }
+
+    /// So many answers came on a connection, whose next message has this
+    /// number.
+    fn answered(&mut self, index: usize, next: u64, complete: usize) {
+        self.answered_at(self.start.elapsed(), index, next, complete);
+    }
+
+    fn answered_at(
+        &mut self,
+        now: Duration,
+        index: usize,
+        next: u64,
+        complete: usize,
+    ) {
+        // A generator that has slept reads answers first, and only then sends
+        // what has been due.
+        if self.is_due(now.saturating_sub(LATE)) {
+            self.late_until = now;
+        }
+        let count = self.firsts.len() as u64;
+        let next = next - self.firsts[index];
+        for turn in next - complete as u64..next {
+            let due = self.schedule.due(turn * count + index as u64);
+            let Some(sent) = self.in_flight[index].pop_front() else {
+                return;
+            };
+            let took = nanoseconds(now.saturating_sub(due));
+            self.seen.latency.saturating_record(took);
+            let took = nanoseconds(now.saturating_sub(sent.at));
+            self.seen.from_sent.saturating_record(took);
+            self.late_in_flight -= usize::from(sent.is_late);
+            if sent.is_disturbed || self.late_until > due {
+                self.seen.disturbed += 1;
+            }
+        }
     }
 }
 
@@ -307,6 +426,65 @@ mod tests {
         let schedule = Schedule::new(1, Duration::from_millis(10));
         assert_eq!(schedule.messages(), 1);
         assert_eq!(schedule.due(0), Duration::ZERO);
+    }
+
+    /// A message every millisecond, on two connections in turn.
+    fn window(seen: &mut Seen) -> Window<'_> {
+        let schedule = Schedule::new(1000, Duration::from_millis(10));
+        Window::new(schedule, Instant::now(), vec![0, 0], seen)
+    }
+
+    const fn micros(micros: u64) -> Duration {
+        Duration::from_micros(micros)
+    }
+
+    #[test]
+    fn a_punctual_generator_disturbs_nothing() {
+        let mut seen = Seen::new();
+        let mut window = window(&mut seen);
+        for (at, index, turn) in [(0, 0, 1), (1010, 1, 1), (2200, 0, 2)] {
+            assert_eq!(window.sends_at(micros(at)), index);
+            window.answered_at(micros(at + 300), index, turn, 1);
+        }
+        assert_eq!(seen.disturbed, 0);
+        // Each counts from its own beginning; histograms know three digits.
+        let near = |it: u64, micros: u64| it.abs_diff(micros * 1000) < 1000;
+        assert!(near(seen.latency.min(), 300) && near(seen.latency.max(), 500));
+        let from_sent = &seen.from_sent;
+        assert!(near(from_sent.min(), 300) && near(from_sent.max(), 300));
+    }
+
+    #[test]
+    fn who_is_late_disturbs_what_is_in_flight_then() {
+        let mut seen = Seen::new();
+        let mut window = window(&mut seen);
+        window.sends_at(micros(0));
+        // The next was due at 1,000.
+        window.answered_at(micros(1201), 0, 1, 1);
+        assert_eq!(window.seen.disturbed, 1);
+        window.sends_at(micros(1201));
+        assert_eq!(window.late_in_flight, 1);
+        // It is sent on time and waits behind the late one.
+        window.sends_at(micros(2000));
+        window.answered_at(micros(2050), 1, 1, 1);
+        assert_eq!(window.seen.disturbed, 2);
+        window.answered_at(micros(2060), 0, 2, 1);
+        assert_eq!(window.seen.disturbed, 3);
+        // The late one has gone.
+        window.sends_at(micros(3000));
+        window.answered_at(micros(3100), 1, 2, 1);
+        assert_eq!((seen.disturbed, seen.latency.len()), (3, 4));
+    }
+
+    #[test]
+    fn behind_the_last_message_nobody_is_late() {
+        let mut seen = Seen::new();
+        let schedule = Schedule::new(1000, Duration::from_millis(1));
+        let mut window =
+            Window::new(schedule, Instant::now(), vec![0], &mut seen);
+        window.sends_at(micros(0));
+        window.answered_at(micros(9000), 0, 1, 1);
+        assert_eq!(seen.disturbed, 0);
     }
 
     #[test]

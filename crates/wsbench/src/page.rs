@@ -18,7 +18,7 @@ use self::overview::overview;
 use crate::latency::KEPT_UP;
 use crate::plot::{self, THEMES};
 use crate::report::{
-    Latency, LatencyServer, Measured, Measurement, Memory, Report,
+    Block, Latency, LatencyServer, Measured, Measurement, Memory, Report,
 };
 use crate::svg::Drawing;
 use crate::workload::{Echo, Workload};
@@ -286,22 +286,48 @@ fn measurement_table(measurement: &Measurement) -> String {
              as the acknowledgement that Nagle's algorithm wants, by {waited}."
         );
     }
-    let lost = servers.iter().filter(|it| {
-        let mut blocks = it.blocks.iter();
-        blocks.any(|it| it.ended_threads > 0)
-    });
-    if let Some(lost) = listed(lost.map(|it| escape(&it.name))) {
-        _ = write!(
-            text,
-            " Threads ended meanwhile, and what they took is not counted, in \
-             {lost}."
-        );
-    }
+    text += &ended(&servers);
     text += "\n";
     let failed = servers
         .iter()
         .filter_map(|it| Some((it.name.as_str(), it.failed.clone()?)));
     text + &reasons("Failed:", failed)
+}
+
+/// Whose threads or processes ended, and what is not known for that.
+fn ended(servers: &[&Measured]) -> String {
+    let with = |has: fn(&Block) -> bool| {
+        let servers = servers.iter();
+        let servers = servers.filter(|it| it.blocks.iter().any(has));
+        listed(servers.map(|it| escape(&it.name)))
+    };
+    let mut text = String::new();
+    if let Some(names) =
+        with(|it| it.ended_threads > 0 && it.reaped_ns.is_none())
+    {
+        _ = write!(
+            text,
+            " Threads ended meanwhile, and what they took is not counted, in \
+             {names}."
+        );
+    }
+    if let Some(names) =
+        with(|it| it.ended_threads > 0 && it.reaped_ns.is_some())
+    {
+        _ = write!(
+            text,
+            " Threads ended meanwhile, and their switches are not counted, in \
+             {names}."
+        );
+    }
+    if let Some(names) = with(|it| it.reaped_ns.is_some_and(|it| it > 0)) {
+        _ = write!(
+            text,
+            " Processes ended meanwhile, whose time is known in ticks of 10 \
+             ms, in {names}."
+        );
+    }
+    text
 }
 
 fn echo(workload: &str) -> Option<Echo> {
@@ -362,53 +388,78 @@ fn memory_table(memory: &Memory) -> String {
 }
 
 fn latency_means(latency: &Latency) -> String {
-    format!(
+    let mut text = format!(
         "{} messages a second, each at a time that was fixed beforehand, \
          whatever came back until then. Latency is from that time to the end \
          of the answer, in µs, and so many percent of the answers took no \
          longer; of what is told, ten answers or more took longer. So many \
          µs after its time at most were 99 % of the messages sent. An \
-         illustration: it is this machine's, with its other work.\n\n",
+         illustration: it is this machine's, with its other work.",
         grouped(latency.offered)
-    )
+    );
+    if has_ranges(latency) {
+        text += " Of two numbers the first is what it was at least and the \
+                 second what it was at most, had the generator been on time; \
+                 what that leaves open by more than a factor of four is not \
+                 told. Disturbed are the answers that a late generator has \
+                 changed, nobody knows by how much.";
+    }
+    text + "\n\n"
+}
+
+/// Whether it is known how much of each quantile is the generator's.
+fn has_ranges(latency: &Latency) -> bool {
+    let mut servers = latency.servers.iter();
+    servers.any(|it| it.disturbed.is_some())
 }
 
 fn latency_table(latency: &Latency) -> String {
-    let at = |server: &LatencyServer, quantile: f64| {
-        let mut quantiles = server.quantiles.iter();
-        let found = quantiles.find(|it| (it.quantile - quantile).abs() < 1e-9);
-        found.map(|it| it.nanoseconds as f64 / 1000.0)
-    };
     let mut valid: Vec<_> = latency
         .servers
         .iter()
         .filter(|it| invalid(latency, it).is_none())
         .collect();
     valid.sort_by(|a, b| {
-        let slow = |it: &LatencyServer| at(it, 0.99).unwrap_or(f64::INFINITY);
-        let by_latency = slow(a).total_cmp(&slow(b));
+        let at = |it: &LatencyServer, quantile: f64| {
+            let told = it.told(quantile);
+            told.map_or(u64::MAX, |it| it.nanoseconds)
+        };
+        let slow = |it: &LatencyServer| (at(it, 0.99), at(it, 0.5));
+        let by_latency = slow(a).cmp(&slow(b));
         by_latency.then_with(|| a.name.cmp(&b.name))
     });
     // The rare slow ones need many answers.
     let mut shown = QUANTILES.to_vec();
     shown.retain(|(quantile, _)| {
-        valid.iter().any(|it| at(it, *quantile).is_some())
+        valid
+            .iter()
+            .any(|it| it.told(*quantile).is_some())
     });
+    let has_ranges = has_ranges(latency);
     let rows = valid.iter().map(|it| {
         let mut row = vec![escape(&it.name)];
         let quantiles = shown.iter();
         row.extend(quantiles.map(|(quantile, _)| {
-            at(it, *quantile).map_or_else(missing, grouped)
+            it.told(*quantile)
+                .map_or_else(missing, |it| range(it.ends()))
         }));
         let late = it.generator_late_ns.map(|it| it as f64 / 1000.0);
         row.push(late.map_or_else(missing, grouped));
+        if has_ranges {
+            let disturbed = it.disturbed.map(|it| it * 100.0);
+            row.push(disturbed.map_or_else(missing, |it| format!("{it:.1} %")));
+        }
         row.push(it.achieved.map_or_else(missing, grouped));
         row.push(grouped(it.messages as f64));
         row
     });
     let mut heads = vec!["server"];
     heads.extend(shown.iter().map(|(_, head)| *head));
-    heads.extend(["sent late, 99 %", "answers/s", "answers"]);
+    heads.push("sent late, 99 %");
+    if has_ranges {
+        heads.push("disturbed");
+    }
+    heads.extend(["answers/s", "answers"]);
     let mut text = match valid.is_empty() {
         true => String::new(),
         false => table(&heads, rows.collect()),
@@ -421,28 +472,51 @@ fn latency_table(latency: &Latency) -> String {
     text
 }
 
-/// Why a server's latencies say nothing.
+/// Nanoseconds as microseconds, or from which to which.
+fn range((least, most): (u64, u64)) -> String {
+    let micros = |it: u64| grouped(it as f64 / 1000.0);
+    match least == most {
+        true => micros(least),
+        false => format!("{}–{}", micros(least), micros(most)),
+    }
+}
+
+/// Why a server's latencies say nothing at all.
 fn invalid(latency: &Latency, server: &LatencyServer) -> Option<String> {
     let offered = latency.offered;
-    match (&server.failed, server.achieved) {
-        (Some(why), _) => Some(why.clone()),
-        (None, _) if server.is_valid => None,
-        (None, Some(achieved)) if achieved < offered * KEPT_UP => {
-            Some(format!(
-                "{} of {} answers came in a second",
-                grouped(achieved),
-                grouped(offered)
-            ))
-        }
-        (None, _) => Some(match server.generator_late_ns {
-            Some(late) => format!(
-                "the generator was late: by more than {} µs for 1 of 100 \
-                 messages",
-                grouped(late as f64 / 1000.0)
-            ),
-            None => "the generator was the limit".to_owned(),
-        }),
+    if let Some(why) = &server.failed {
+        return Some(why.clone());
     }
+    let mut shown = QUANTILES.iter();
+    if shown.any(|(quantile, _)| server.told(*quantile).is_some()) {
+        return None;
+    }
+    let behind = server.kept_up == Some(false)
+        || server
+            .achieved
+            .is_some_and(|it| it < offered * KEPT_UP);
+    if behind {
+        let achieved = server.achieved.map_or_else(missing, grouped);
+        let offered = grouped(offered);
+        return Some(format!(
+            "{achieved} of {offered} answers came in a second"
+        ));
+    }
+    let late = server
+        .generator_late_ns
+        .map(|it| it as f64 / 1000.0);
+    Some(match (server.disturbed, late) {
+        (Some(part), _) if !server.quantiles.is_empty() => format!(
+            "the generator was late for {:.1} % of the messages, which leaves \
+             no quantile",
+            part * 100.0
+        ),
+        (None, Some(late)) => format!(
+            "the generator was late: by more than {} µs for 1 of 100 messages",
+            grouped(late)
+        ),
+        _ => "there are too few answers".to_owned(),
+    })
 }
 
 /// Who took part, who did not and why, and what was left out.
@@ -451,13 +525,24 @@ fn entrants(report: &Report) -> String {
         .servers
         .iter()
         .partition(|it| it.not_measured.is_some());
+    let has_nodelay = in_it.iter().any(|it| it.tcp_nodelay.is_some());
+    let mut heads = vec!["server", "language", "stack"];
+    if has_nodelay {
+        heads.push("TCP_NODELAY");
+    }
     let rows = in_it.iter().map(|it| {
-        vec![escape(&it.name), escape(&it.language), escape(&it.stack)]
+        let mut row =
+            vec![escape(&it.name), escape(&it.language), escape(&it.stack)];
+        if has_nodelay {
+            let nodelay = it.tcp_nodelay.map(|it| it.to_string());
+            row.push(nodelay.unwrap_or_else(missing));
+        }
+        row
     });
     let mut text = heading("Who took part");
     text += "Each was built as for use and judged by wsspec before: who \
              breaks a MUST of framing that is not known is not measured.\n\n";
-    text += &left_table(&["server", "language", "stack"], rows.collect());
+    text += &left_table(&heads, rows.collect());
     let out = out
         .iter()
         .filter_map(|it| Some((it.name.as_str(), it.not_measured.clone()?)));

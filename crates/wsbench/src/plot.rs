@@ -99,7 +99,7 @@ pub(crate) fn memory(report: &Report, memory: &Memory) -> Option<Drawing> {
 /// Curves of what part of the answers took how long, of servers whose times
 /// mean something.
 pub(crate) fn latency(report: &Report, latency: &Latency) -> Option<Drawing> {
-    let servers = latency.servers.iter().filter(|it| it.is_valid);
+    let servers = latency.servers.iter();
     let mut curves: Vec<Curve> = servers
         .filter_map(|it| Curve::of(report, it))
         .collect();
@@ -206,7 +206,8 @@ impl<'a> Curve<'a> {
         let shown = server
             .quantiles
             .iter()
-            .filter(|it| (0.5..1.0).contains(&it.quantile));
+            .filter(|it| (0.5..1.0).contains(&it.quantile))
+            .filter(|it| server.told(it.quantile).is_some());
         let points: Vec<Place> = shown
             .map(|it| (nines(it.quantile), it.nanoseconds as f64 / 1000.0))
             .collect();

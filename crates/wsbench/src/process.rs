@@ -1,17 +1,21 @@
 //! What a server's processes have taken, as Linux tells it in `/proc`, and
 //! their system calls, as `perf` counts them.
 //!
-//! Processor time comes from `schedstat`, in nanoseconds; `stat` counts in
-//! ticks of the clock. It is read while the server has nothing to do, since
-//! Linux brings a running thread up to date at each tick only. A thread that
-//! ends takes its time along: how many did is told, not what they took.
+//! Processor time is that of each process's clock, which the scheduler keeps in
+//! nanoseconds and which has the threads that have ended; what `/proc` tells of
+//! a thread goes with it, and what it tells of a process is in ticks of 10 ms.
+//! It is read while the server has nothing to do, since Linux brings a running
+//! thread up to date at each tick only. The clock of a process that ends goes
+//! with it; then its parent is asked for what its children took, in ticks. The
+//! kernel's taskstats would tell it in nanoseconds, to root alone.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::BTreeMap;
 use std::io::Read as _;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
+use nix::errno::Errno;
 use rustix::process::{Pid, Resource, Rlimit, Signal};
 
 /// How long `perf` may take to begin and to end.
@@ -37,6 +41,14 @@ pub enum Unmeasured {
         /// The file.
         path: String,
     },
+    /// The clock of a process can't be read.
+    #[error("the clock of process {id}: {error}")]
+    NoClock {
+        /// The process.
+        id: u32,
+        /// What the system says.
+        error: Errno,
+    },
     /// The processes have ended.
     #[error("the server's process has ended")]
     Ended,
@@ -45,14 +57,21 @@ pub enum Unmeasured {
     Perf(String),
 }
 
-/// What all threads of a server have taken up to a moment.
+/// What a server's processes have taken up to a moment.
 #[derive(Clone, Debug, Default)]
-pub struct Reading(BTreeMap<u32, Thread>);
+pub struct Reading {
+    processes: BTreeMap<u32, Process>,
+    /// The context switches of each thread.
+    threads: BTreeMap<u32, u64>,
+}
 
+/// What a process has taken, in nanoseconds.
 #[derive(Clone, Copy, Debug, Default)]
-struct Thread {
-    nanoseconds: u64,
-    switches: u64,
+struct Process {
+    /// All its threads, those that have ended among them.
+    own: u64,
+    /// Its children that have ended and for which it has waited, with theirs.
+    reaped: u64,
 }
 
 /// What a server has taken between two moments.
@@ -60,9 +79,12 @@ struct Thread {
 pub struct Used {
     /// Processor time in nanoseconds.
     pub nanoseconds: u64,
+    /// How much of it was taken by processes that have ended since, which is
+    /// known in ticks of the clock.
+    pub reaped: u64,
     /// Context switches, voluntary or not.
     pub switches: u64,
-    /// How many threads ended meanwhile; what they took is lost.
+    /// How many threads ended meanwhile, whose switches are lost.
     pub ended_threads: usize,
 }
 
@@ -71,21 +93,30 @@ impl Reading {
     ///
     /// # Errors
     ///
-    /// Processes that have ended.
+    /// Processes that have ended, and a system without their clocks.
     pub fn of(group: u32) -> Result<Self, Unmeasured> {
-        let mut threads = BTreeMap::new();
-        for process in members(group)? {
-            for thread in numbers(&format!("/proc/{process}/task"))? {
+        let mut reading = Self::default();
+        for Member { id, has_ended } in members(group)? {
+            match Process::read(id) {
+                Ok(process) => drop(reading.processes.insert(id, process)),
                 // One that ends just now is not there.
-                let path = format!("/proc/{process}/task/{thread}");
-                if let Ok(read) = Thread::read(&path) {
-                    threads.insert(thread, read);
+                Err(_) if !is_there(id) => continue,
+                Err(error) => return Err(error),
+            }
+            // Whoever has not been waited for has a clock, and no threads.
+            if has_ended {
+                continue;
+            }
+            for thread in numbers(&format!("/proc/{id}/task"))? {
+                let path = format!("/proc/{id}/task/{thread}");
+                if let Ok(switches) = switches(&path) {
+                    reading.threads.insert(thread, switches);
                 }
             }
         }
-        match threads.is_empty() {
+        match reading.threads.is_empty() {
             true => Err(Unmeasured::Ended),
-            false => Ok(Self(threads)),
+            false => Ok(reading),
         }
     }
 
@@ -93,33 +124,71 @@ impl Reading {
     #[must_use]
     pub fn since(&self, before: &Self) -> Used {
         let mut used = Used::default();
-        for (id, now) in &self.0 {
-            let then = before.0.get(id).copied().unwrap_or_default();
-            used.nanoseconds +=
-                now.nanoseconds.saturating_sub(then.nanoseconds);
-            used.switches += now.switches.saturating_sub(then.switches);
+        for (id, now) in &self.processes {
+            let then = before.processes.get(id).copied();
+            let then = then.unwrap_or_default();
+            used.nanoseconds += now.own.saturating_sub(then.own);
+            used.reaped += now.reaped.saturating_sub(then.reaped);
         }
-        let threads = before.0.keys();
+        // What is told of one that has ended is all that it ever took.
+        let ended = before.processes.iter();
+        let ended = ended.filter(|(id, _)| !self.processes.contains_key(id));
+        let before_that: u64 = ended.map(|(_, it)| it.own + it.reaped).sum();
+        used.reaped = used.reaped.saturating_sub(before_that);
+        used.nanoseconds += used.reaped;
+        for (id, now) in &self.threads {
+            let then = before
+                .threads
+                .get(id)
+                .copied()
+                .unwrap_or_default();
+            used.switches += now.saturating_sub(then);
+        }
+        let threads = before.threads.keys();
         used.ended_threads = threads
-            .filter(|id| !self.0.contains_key(id))
+            .filter(|id| !self.threads.contains_key(id))
             .count();
         used
     }
 }
 
-impl Thread {
-    fn read(path: &str) -> Result<Self, Unmeasured> {
-        let status = format!("{path}/status");
-        let text = read(&status)?;
-        let mut switches = 0;
-        for name in ["voluntary_ctxt_switches", "nonvoluntary_ctxt_switches"] {
-            switches += field(&text, name).ok_or_else(|| strange(&status))?;
-        }
+impl Process {
+    fn read(id: u32) -> Result<Self, Unmeasured> {
+        let path = format!("/proc/{id}/stat");
+        let stat = Stat::parse(&read(&path)?).ok_or_else(|| strange(&path))?;
+        let tick = 1_000_000_000 / rustix::param::clock_ticks_per_second();
         Ok(Self {
-            nanoseconds: Scheduled::read(&format!("{path}/schedstat"))?.ran,
-            switches,
+            own: clock(id)?,
+            reaped: stat.ticks_of_children * tick,
         })
     }
+}
+
+/// The clock of a process in nanoseconds.
+fn clock(id: u32) -> Result<u64, Unmeasured> {
+    let told = || {
+        let id = i32::try_from(id).map_err(|_| Errno::ESRCH)?;
+        let id = nix::unistd::Pid::from_raw(id);
+        nix::time::clock_getcpuclockid(id)?.now()
+    };
+    let time = told().map_err(|error| Unmeasured::NoClock { id, error })?;
+    let nanoseconds = Duration::from(time).as_nanos();
+    Ok(u64::try_from(nanoseconds).unwrap_or(u64::MAX))
+}
+
+fn is_there(id: u32) -> bool {
+    Path::new(&format!("/proc/{id}")).exists()
+}
+
+/// The context switches of the thread with this folder.
+fn switches(path: &str) -> Result<u64, Unmeasured> {
+    let status = format!("{path}/status");
+    let text = read(&status)?;
+    let mut switches = 0;
+    for name in ["voluntary_ctxt_switches", "nonvoluntary_ctxt_switches"] {
+        switches += field(&text, name).ok_or_else(|| strange(&status))?;
+    }
+    Ok(switches)
 }
 
 /// How the time of a thread was spent in which it had something to do, in
@@ -166,19 +235,37 @@ impl Scheduled {
 
 /// The resident memory of the processes of a group, in octets.
 ///
+/// Where it can be read it is counted page by page, in `smaps_rollup`; what
+/// `status` has is a sum that each thread adds to now and then. Pages that
+/// several processes share count in each.
+///
 /// # Errors
 ///
 /// Processes that have ended.
 pub fn resident(group: u32) -> Result<u64, Unmeasured> {
     let mut sum = 0;
-    for process in members(group)? {
-        let text = read(&format!("/proc/{process}/status"));
-        let text = text.unwrap_or_default();
-        sum += field(&text, "VmRSS").unwrap_or(0) * 1024;
+    for Member { id, .. } in members(group)? {
+        let rollup = read(&format!("/proc/{id}/smaps_rollup"));
+        let counted = rollup.ok().and_then(|text| field(&text, "Rss"));
+        let kib = counted.or_else(|| {
+            let status = read(&format!("/proc/{id}/status")).ok()?;
+            field(&status, "VmRSS")
+        });
+        sum += kib.unwrap_or(0) * 1024;
     }
     match sum {
         0 => Err(Unmeasured::Ended),
         sum => Ok(sum),
+    }
+}
+
+/// Where [`resident`] memory is read.
+#[must_use]
+pub fn resident_is_from() -> &'static str {
+    let rollup = read("/proc/self/smaps_rollup");
+    match rollup.is_ok_and(|text| field(&text, "Rss").is_some()) {
+        true => "Rss of smaps_rollup",
+        false => "VmRSS of status",
     }
 }
 
@@ -228,9 +315,11 @@ impl SystemCalls {
     pub fn begin(group: u32) -> Result<Self, Unmeasured> {
         let mut threads = 0;
         let mut processes = Vec::new();
-        for process in members(group)? {
-            threads += numbers(&format!("/proc/{process}/task"))?.len();
-            processes.push(process.to_string());
+        for Member { id, has_ended } in members(group)? {
+            if !has_ended {
+                threads += numbers(&format!("/proc/{id}/task"))?.len();
+                processes.push(id.to_string());
+            }
         }
         let mut counting = Self(perf(&["-p", &processes.join(",")])?);
         let folder = format!("/proc/{}/fd", counting.0.id());
@@ -309,16 +398,54 @@ fn counted(child: &mut Child) -> Result<u64, Unmeasured> {
             .read_to_end(&mut printed)
             .map_err(|error| Unmeasured::Perf(error.to_string()))?;
     }
-    let text = String::from_utf8_lossy(&printed);
-    let mut lines = text
-        .lines()
-        .filter(|it| it.contains(SYSTEM_CALLS));
+    counted_in(&String::from_utf8_lossy(&printed), SYSTEM_CALLS)
+}
+
+/// The number of an event in what `perf stat -x,` prints.
+///
+/// # Errors
+///
+/// That there is none, with what there is instead.
+pub(crate) fn counted_in(text: &str, event: &str) -> Result<u64, Unmeasured> {
+    let mut lines = text.lines().filter(|it| it.contains(event));
     let line = lines.next().unwrap_or_default();
     let number = line.split(',').next().unwrap_or_default();
     number.parse().map_err(|_| {
         let said = text.trim().lines().next().unwrap_or_default();
-        Unmeasured::Perf(format!("perf counts no {SYSTEM_CALLS}: {said}"))
+        Unmeasured::Perf(format!("perf counts no {event}: {said}"))
     })
+}
+
+/// The number of an event in what a command prints that runs `perf stat -x,`.
+///
+/// # Errors
+///
+/// A command that can't be started, or prints no number.
+pub(crate) fn count(words: &[String], event: &str) -> Result<u64, Unmeasured> {
+    let mut words = words.iter();
+    let output = Command::new(words.next().map_or("", String::as_str))
+        .args(words)
+        .stdin(Stdio::null())
+        .output();
+    let output = output
+        .map_err(|error| Unmeasured::Perf(format!("no perf: {error}")))?;
+    counted_in(&String::from_utf8_lossy(&output.stderr), event)
+}
+
+/// Asks all processes of a group to end, but the one that leads it.
+///
+/// # Errors
+///
+/// Processes that have ended.
+pub(crate) fn end_all_but_leader(group: u32) -> Result<(), Unmeasured> {
+    for Member { id, .. } in members(group)? {
+        let pid = i32::try_from(id).ok().and_then(Pid::from_raw);
+        if let Some(pid) = pid.filter(|_| id != group) {
+            // One that ends just now is as good.
+            _ = rustix::process::kill_process(pid, Signal::TERM);
+        }
+    }
+    Ok(())
 }
 
 /// How many events a process has open.
@@ -335,26 +462,51 @@ fn events(folder: &Path) -> usize {
         .count()
 }
 
-/// The processes of a group that have not ended.
-fn members(group: u32) -> Result<Vec<u32>, Unmeasured> {
-    let mut members = HashSet::new();
-    for process in numbers("/proc")? {
-        let stat = read(&format!("/proc/{process}/stat")).unwrap_or_default();
-        // The name may hold anything, and ends at the last parenthesis.
-        let fields = stat
-            .rsplit_once(')')
-            .map_or("", |(_, fields)| fields);
-        let mut fields = fields.split_whitespace();
-        let (state, its_group) = (fields.next(), fields.nth(1));
-        let has_ended = matches!(state, None | Some("Z" | "X"));
-        if !has_ended && its_group.and_then(|it| it.parse().ok()) == Some(group)
+/// A process of a group.
+struct Member {
+    id: u32,
+    /// Whether it has ended, and nobody has waited for it yet.
+    has_ended: bool,
+}
+
+/// The processes of a group, of which at least one has not ended.
+fn members(group: u32) -> Result<Vec<Member>, Unmeasured> {
+    let mut members = Vec::new();
+    for id in numbers("/proc")? {
+        let stat = read(&format!("/proc/{id}/stat")).unwrap_or_default();
+        if let Some(stat) = Stat::parse(&stat)
+            && stat.group == group
         {
-            members.insert(process);
+            let has_ended = stat.has_ended;
+            members.push(Member { id, has_ended });
         }
     }
-    match members.is_empty() {
+    match members.iter().all(|it| it.has_ended) {
         true => Err(Unmeasured::Ended),
-        false => Ok(members.into_iter().collect()),
+        false => Ok(members),
+    }
+}
+
+/// What is used of a process's `stat`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Stat {
+    has_ended: bool,
+    group: u32,
+    /// Of all children that have ended and have been waited for.
+    ticks_of_children: u64,
+}
+
+impl Stat {
+    fn parse(text: &str) -> Option<Self> {
+        // The name may hold anything, and ends at the last parenthesis.
+        let (_, fields) = text.rsplit_once(')')?;
+        let fields: Vec<&str> = fields.split_whitespace().collect();
+        let number = |at: usize| fields.get(at)?.parse::<u64>().ok();
+        Some(Self {
+            has_ended: matches!(*fields.first()?, "Z" | "X"),
+            group: fields.get(2)?.parse().ok()?,
+            ticks_of_children: number(13)? + number(14)?,
+        })
     }
 }
 
@@ -394,30 +546,132 @@ fn strange(path: &str) -> Unmeasured {
 
 #[cfg(test)]
 mod tests {
+    use std::io::Write as _;
+
     use super::*;
 
-    fn reading(threads: &[(u32, u64, u64)]) -> Reading {
-        let threads = threads.iter();
-        let threads = threads.map(|&(id, nanoseconds, switches)| {
-            let thread = Thread {
-                nanoseconds,
-                switches,
-            };
-            (id, thread)
-        });
-        Reading(threads.collect())
+    /// Of processes with what they and their children took, and of threads
+    /// with their switches.
+    fn reading(
+        processes: &[(u32, u64, u64)],
+        threads: &[(u32, u64)],
+    ) -> Reading {
+        let processes = processes.iter();
+        let processes =
+            processes.map(|&(id, own, reaped)| (id, Process { own, reaped }));
+        Reading {
+            processes: processes.collect(),
+            threads: threads.iter().copied().collect(),
+        }
     }
 
     #[test]
-    fn what_was_taken_is_the_sum_over_threads() {
-        let before = reading(&[(1, 100, 10), (2, 50, 5)]);
-        let after = reading(&[(1, 130, 11), (3, 7, 2)]);
+    fn what_was_taken_is_the_sum_over_processes_and_threads() {
+        let before = reading(&[(1, 100, 9)], &[(1, 10), (2, 5)]);
+        let after = reading(&[(1, 180, 9), (7, 7, 0)], &[(1, 11), (3, 2)]);
         let used = Used {
-            nanoseconds: 37,
+            nanoseconds: 87,
+            reaped: 0,
             switches: 3,
             ended_threads: 1,
         };
         assert_eq!(after.since(&before), used);
+    }
+
+    #[test]
+    fn of_a_process_that_has_ended_what_it_had_taken_before_is_not_counted() {
+        // The second has a child of its own that ended before.
+        let before = reading(&[(1, 100, 0), (2, 40, 10)], &[(1, 1)]);
+        // It took 25 more, and one that nobody has seen took 5.
+        let after = reading(&[(1, 101, 80)], &[(1, 1)]);
+        let used = after.since(&before);
+        assert_eq!((used.nanoseconds, used.reaped), (31, 30));
+        // Nobody has waited for it: its clock is lost.
+        let lost = reading(&[(1, 101, 0)], &[(1, 1)]).since(&before);
+        assert_eq!((lost.nanoseconds, lost.reaped), (1, 0));
+    }
+
+    #[test]
+    fn what_a_thread_took_does_not_end_with_it() {
+        let own = std::process::id();
+        let before = Process::read(own).expect("a clock");
+        let ran = std::thread::spawn(|| {
+            let spent = || Scheduled::own().expect("a time").ran;
+            let begun = spent();
+            while spent() < begun + 20_000_000 {
+                std::hint::spin_loop();
+            }
+            spent() - begun
+        });
+        let ran = ran.join().expect("a thread");
+        let after = Process::read(own).expect("a clock");
+        assert!(after.own - before.own >= ran, "{before:?} {after:?}");
+    }
+
+    #[test]
+    fn what_a_child_took_does_not_end_with_it() {
+        let mut shell = Command::new("sh");
+        let script = "echo; read x; (i=0; while [ $i -lt 300000 ]; do \
+                      i=$((i+1)); done); echo; read x";
+        shell.args(["-c", script]);
+        shell.stdin(Stdio::piped()).stdout(Stdio::piped());
+        std::os::unix::process::CommandExt::process_group(&mut shell, 0);
+        let mut shell = shell.spawn().expect("a shell");
+        let mut input = shell.stdin.take().expect("its input");
+        let mut output = shell.stdout.take().expect("its output");
+        let mut line = [0];
+        output.read_exact(&mut line).expect("a line");
+        let before = Reading::of(shell.id()).expect("a reading");
+        input
+            .write_all(b"\n")
+            .expect("a shell that reads");
+        output.read_exact(&mut line).expect("a line");
+        let after = Reading::of(shell.id()).expect("a reading");
+        drop(input);
+        shell.wait().expect("its end");
+        let used = after.since(&before);
+        assert!(used.reaped >= 20_000_000, "{used:?}");
+        assert!(used.nanoseconds >= used.reaped, "{used:?}");
+        let ended = Reading::of(shell.id());
+        assert!(matches!(ended, Err(Unmeasured::Ended)));
+    }
+
+    #[test]
+    fn the_number_stands_in_the_first_field() {
+        let text = "listening on ws://127.0.0.1:1/ws\n\
+                    34,,syscalls:sys_enter_setsockopt,1234,100.00,,\n";
+        let event = "syscalls:sys_enter_setsockopt";
+        assert_eq!(counted_in(text, event).ok(), Some(34));
+        assert!(counted_in(text, SYSTEM_CALLS).is_err());
+        let none = "<not supported>,,raw_syscalls:sys_enter,0,100.00,,\n";
+        let told = counted_in(none, SYSTEM_CALLS).expect_err("no number");
+        assert!(told.to_string().contains("<not supported>"), "{told}");
+    }
+
+    #[test]
+    fn a_name_with_a_parenthesis_is_a_name() {
+        let times = "3 4 5 6 7 8 9 10 11 12 40 30 15";
+        let stat = format!("7 (a) Z 1 (b)) S 1 42 {times}");
+        let stat = Stat::parse(&stat).expect("a process");
+        let expected = Stat {
+            has_ended: false,
+            group: 42,
+            ticks_of_children: 70,
+        };
+        assert_eq!(stat, expected);
+        assert_eq!(Stat::parse("7 (a) Z 1"), None);
+    }
+
+    #[test]
+    fn resident_memory_is_no_less_than_what_is_touched() {
+        let group = rustix::process::getpgrp().as_raw_nonzero().get();
+        let group = u32::try_from(group).expect("a number");
+        let touched = vec![1_u8; 32 << 20];
+        let resident = resident(group).expect("memory");
+        assert!(resident >= touched.len() as u64, "{resident}");
+        let told = resident_is_from();
+        let has_rollup = Path::new("/proc/self/smaps_rollup").exists();
+        assert_eq!(told.contains("smaps_rollup"), has_rollup);
     }
 
     #[test]

@@ -1,9 +1,14 @@
 //! The report: everything that was measured, for programs and for later.
+//!
+//! The JSON has a schema, `data/results-2.schema.json`. Its number changes when
+//! a property goes or changes its meaning; one that is added is optional when
+//! a report is read, so that results which are kept can be read for ever.
 
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+use crate::nodelay::Nodelay;
 use crate::servers::FLOOR;
 use crate::stats::Interval;
 
@@ -38,6 +43,9 @@ pub struct Entrant {
     pub language: String,
     /// The libraries that it stands on.
     pub stack: String,
+    /// Where it sets TCP_NODELAY, as far as that was found out.
+    #[serde(default)]
+    pub tcp_nodelay: Option<Nodelay>,
     /// Why it was not measured.
     pub not_measured: Option<String>,
 }
@@ -138,8 +146,13 @@ pub struct Block {
     pub cpu_ns: u64,
     /// The server's context switches.
     pub switches: u64,
-    /// How many of its threads ended, whose time is lost.
+    /// How many of its threads ended, whose switches are lost.
     pub ended_threads: usize,
+    /// How much of its processor time was that of processes that ended, which
+    /// is known in ticks of the clock; `None` in older reports, which lost it,
+    /// and that of threads that ended.
+    #[serde(default)]
+    pub reaped_ns: Option<u64>,
     /// The generator's processor time in nanoseconds.
     pub generator_cpu_ns: u64,
     /// How long the generator waited for its processor, in nanoseconds.
@@ -211,18 +224,42 @@ pub struct LatencyServer {
     pub name: String,
     /// How many answers came in a second.
     pub achieved: Option<f64>,
-    /// Whether what was achieved is what was offered, and the generator was
-    /// not the limit; else its latencies say nothing.
+    /// Whether it kept up with what was offered, and all quantiles can be
+    /// told; [`told`](Self::told) knows which.
     pub is_valid: bool,
+    /// Whether it kept up with what was offered; `None` in older reports,
+    /// which hold back all quantiles of a server or none.
+    #[serde(default)]
+    pub kept_up: Option<bool>,
     /// How much later than intended the generator sent a message, in
     /// nanoseconds: 99 of 100 went out no later.
     pub generator_late_ns: Option<u64>,
+    /// Which part of the answers, from 0 to 1, is [as late as nobody
+    /// knows](crate::pace::Seen::disturbed) for the generator's sake.
+    #[serde(default)]
+    pub disturbed: Option<f64>,
     /// How many answers are in the quantiles.
     pub messages: u64,
     /// From the intended time of a message to the end of its answer; rising.
     pub quantiles: Vec<Quantile>,
     /// Why there is no number.
     pub failed: Option<String>,
+}
+
+impl LatencyServer {
+    /// Whether it kept up, so that its latencies are those of a rate.
+    #[must_use]
+    pub fn keeps_up(&self) -> bool {
+        self.failed.is_none() && self.kept_up.unwrap_or(self.is_valid)
+    }
+
+    /// A quantile, unless the generator was so late that it can't be told.
+    #[must_use]
+    pub fn told(&self, quantile: f64) -> Option<&Quantile> {
+        let mut quantiles = self.quantiles.iter();
+        let found = quantiles.find(|it| (it.quantile - quantile).abs() < 1e-9);
+        found.filter(|it| self.keeps_up() && it.is_told(self.kept_up.is_none()))
+    }
 }
 
 /// A point of the distribution.
@@ -232,7 +269,44 @@ pub struct Quantile {
     pub quantile: f64,
     /// How long, in nanoseconds.
     pub nanoseconds: u64,
+    /// How long at least, had the generator been on time; `None` where that is
+    /// not known.
+    #[serde(default)]
+    pub least_ns: Option<u64>,
+    /// How long at most, had the generator been on time; `None` where that is
+    /// not known.
+    #[serde(default)]
+    pub most_ns: Option<u64>,
 }
+
+impl Quantile {
+    /// Between what the server's own part is, in nanoseconds: once the same,
+    /// where nobody has looked or it is nearly so.
+    #[must_use]
+    pub fn ends(&self) -> (u64, u64) {
+        match (self.least_ns, self.most_ns) {
+            (Some(least), Some(most)) if most > least + least / NEARLY => {
+                (least, most)
+            }
+            _ => (self.nanoseconds, self.nanoseconds),
+        }
+    }
+
+    /// Whether that is close enough to say something; of an older report the
+    /// server as a whole is valid or not.
+    fn is_told(&self, is_older: bool) -> bool {
+        match (self.least_ns, self.most_ns) {
+            (Some(least), Some(most)) => most <= least.saturating_mul(WIDEST),
+            _ => is_older,
+        }
+    }
+}
+
+/// A range that is no wider than this part of its least is shown as a number.
+const NEARLY: u64 = 10;
+
+/// A range whose most is more than so many times its least says nothing.
+const WIDEST: u64 = 4;
 
 /// Why a file is no report.
 #[derive(Debug, thiserror::Error)]
@@ -328,81 +402,6 @@ impl Report {
     }
 }
 
-/// What two reports measured differently.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct Comparison {
-    /// Of each workload and server in both.
-    pub rows: Vec<Compared>,
-    /// What is in one of them alone.
-    pub unmatched: Vec<String>,
-}
-
-/// A server and workload in two reports.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Compared {
-    /// The workload's id.
-    pub workload: String,
-    /// The server's label.
-    pub server: String,
-    /// Its ratio to the floor in the earlier report.
-    pub before: Interval,
-    /// The same in the later one.
-    pub after: Interval,
-}
-
-impl Compared {
-    /// The later median as a multiple of the earlier.
-    #[must_use]
-    pub fn ratio(&self) -> f64 {
-        self.after.median / self.before.median
-    }
-}
-
-impl Comparison {
-    /// Of an earlier report with a later one.
-    #[must_use]
-    pub fn of(before: &Report, after: &Report) -> Self {
-        let mut comparison = Self::default();
-        let mut later = ratios(after);
-        for (workload, server, before) in ratios(before) {
-            let same = later
-                .iter()
-                .position(|it| (it.0, it.1) == (workload, server));
-            match same {
-                Some(index) => comparison.rows.push(Compared {
-                    workload: workload.to_owned(),
-                    server: server.to_owned(),
-                    before,
-                    after: later.remove(index).2,
-                }),
-                None => comparison
-                    .unmatched
-                    .push(format!("{workload} {server}: only before")),
-            }
-        }
-        let new = later.iter();
-        let new = new.map(|(workload, server, _)| {
-            format!("{workload} {server}: only after")
-        });
-        comparison.unmatched.extend(new);
-        comparison
-    }
-}
-
-/// Workload, server and its ratio to the floor.
-fn ratios(report: &Report) -> Vec<(&str, &str, Interval)> {
-    let all = report
-        .measurements
-        .iter()
-        .flat_map(|measurement| {
-            let servers = measurement.servers.iter();
-            servers.filter_map(move |it| {
-                Some((&*measurement.workload, &*it.name, it.ratio?))
-            })
-        });
-    all.collect()
-}
-
 #[cfg(test)]
 impl Measured {
     /// A server of which nothing has been measured.
@@ -448,6 +447,7 @@ mod tests {
                 cpu_ns: 12345,
                 switches: 3,
                 ended_threads: 0,
+                reaped_ns: Some(0),
                 generator_cpu_ns: 1,
                 generator_waited_ns: 2,
                 generator_bound: false,
@@ -468,23 +468,6 @@ mod tests {
             latency: Vec::new(),
             skipped: Vec::new(),
         }
-    }
-
-    #[test]
-    fn what_is_in_both_is_compared() {
-        let before = report(&[("a", 2.0), ("b", 1.0), ("gone", 1.0)]);
-        let after = report(&[("b", 1.1), ("a", 1.0), ("new", 1.0)]);
-        let comparison = Comparison::of(&before, &after);
-        let [a, b] = comparison.rows.as_slice() else {
-            panic!("two rows");
-        };
-        assert_eq!((a.server.as_str(), b.server.as_str()), ("a", "b"));
-        assert!((a.ratio() - 0.5).abs() < 1e-9);
-        assert_eq!(a.before.overlaps(&a.after), Some(false));
-        assert_eq!(b.before.overlaps(&b.after), Some(true));
-        let unmatched =
-            ["16B-d1-c64 gone: only before", "16B-d1-c64 new: only after"];
-        assert_eq!(comparison.unmatched, unmatched);
     }
 
     #[test]

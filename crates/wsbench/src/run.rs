@@ -1,6 +1,7 @@
 //! `wsbench run`: builds servers, judges them, measures them, ends them.
 
 use std::collections::HashSet;
+use std::net::{SocketAddr, ToSocketAddrs};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
@@ -10,13 +11,17 @@ use wsspec::target::{Server, TargetError, Variant};
 
 use crate::arguments::{Plan, Run, usage};
 use crate::blocks::{self, Times};
-use crate::process::{SystemCalls, memory_of_machine, raise_descriptors};
+use crate::limits::Needs;
+use crate::nodelay::Nodelay;
+use crate::process::{
+    SystemCalls, memory_of_machine, raise_descriptors, resident_is_from,
+};
 use crate::processors::Processors;
 use crate::report::{Entrant, Measurement, Report, SCHEMA};
 use crate::servers::{self, FLOOR, FLOOR_AGAIN, NotMeasured, Participant};
 use crate::stats::Interval;
 use crate::workload::{Echo, Workload};
-use crate::{Exit, instructions, latency, memory, table};
+use crate::{Exit, instructions, latency, memory, nodelay, table};
 
 /// Where the servers of this repository say how they are built.
 const CONFIGS: [&str; 3] = [
@@ -41,6 +46,11 @@ const CALLGRIND: Duration = Duration::from_secs(15);
 /// Variables that decide how many threads a server has.
 const VARIABLES: [&str; 3] =
     ["TOKIO_WORKER_THREADS", "GOMAXPROCS", "MALLOC_ARENA_MAX"];
+
+/// Why what needs a fresh process can't be measured.
+const ALONE: &str = "this takes a process of its own, and only one can listen \
+                     at its url; let it listen where the variable LISTEN \
+                     says, without `url`";
 
 pub(crate) fn run(arguments: &Run) -> Exit {
     let plan = arguments.plan();
@@ -69,6 +79,11 @@ pub(crate) fn run(arguments: &Run) -> Exit {
         }
     };
     let mut entrants = Vec::new();
+    let mut skipped = Vec::new();
+    let sees_nodelay = nodelay::check();
+    if let Err(error) = &sees_nodelay {
+        skipped.push(format!("who sets TCP_NODELAY is not known: {error}"));
+    }
     for (server, name, variant) in targets {
         let label = format!("{}/{name}", server.name);
         anstream::eprintln!("{label}: building and judging");
@@ -77,14 +92,21 @@ pub(crate) fn run(arguments: &Run) -> Exit {
         if let Some(why) = &not_measured {
             anstream::eprintln!("{label} is not measured: {why}");
         }
+        let mut tcp_nodelay = None;
         match entered {
-            Ok(participant) => participants.push(participant),
+            Ok(participant) => {
+                if sees_nodelay.is_ok() {
+                    tcp_nodelay = nodelay_of(&participant, &mut skipped);
+                }
+                participants.push(participant);
+            }
             Err(error) => exit = exit.max(exit_of(&error)),
         }
         entrants.push(Entrant {
             name: label,
             language: server.language.clone(),
             stack: server.stack.clone(),
+            tcp_nodelay,
             not_measured,
         });
     }
@@ -111,6 +133,14 @@ pub(crate) fn run(arguments: &Run) -> Exit {
     };
     for (name, value) in &report.knobs {
         anstream::println!("{name}: {value}");
+    }
+    for entrant in &report.servers {
+        if let Some(nodelay) = entrant.tcp_nodelay {
+            anstream::println!("TCP_NODELAY of {}: {nodelay}", entrant.name);
+        }
+    }
+    for line in skipped {
+        skip(&mut report, line);
     }
     let path = arguments.report.as_deref();
     let found = processors.of_generator(|| {
@@ -181,12 +211,65 @@ fn targets<'a>(
             ));
         }
     }
+    if let Some((one, other, url)) = same_address(&fitting) {
+        usage(&format!(
+            "{one} and {other} both listen at {url}, and all servers of a run \
+             are there at once; let them listen where the variable LISTEN \
+             says, without `url`, or measure one at a time with --filter or \
+             --variant"
+        ));
+    }
     fitting
+}
+
+/// Two servers that always listen at the same address, if there are any.
+fn same_address(
+    servers: &[(&Server, &str, &Variant)],
+) -> Option<(String, String, String)> {
+    let mut taken: Vec<(SocketAddr, String)> = Vec::new();
+    for (server, name, variant) in servers {
+        let is_ours = variant.cargo.is_some() || variant.run.is_some();
+        let Some(url) = variant.url.as_ref().filter(|_| is_ours) else {
+            continue;
+        };
+        let label = format!("{}/{name}", server.name);
+        // Names of one address are one place. A name without an address is
+        // told when the server is started.
+        let addresses = url.authority().to_socket_addrs();
+        let addresses: Vec<_> = addresses.into_iter().flatten().collect();
+        let same = taken.iter().find(|it| addresses.contains(&it.0));
+        if let Some((_, other)) = same {
+            return Some((other.clone(), label, url.to_string()));
+        }
+        let its_own = addresses.into_iter();
+        taken.extend(its_own.map(|address| (address, label.clone())));
+    }
+    None
 }
 
 fn floors(processors: Processors) -> Result<Vec<Participant>, NotMeasured> {
     let program = std::env::current_exe().map_err(NotMeasured::Program)?;
     servers::floors(&program, processors)
+}
+
+/// Where a server sets TCP_NODELAY; why that is not known is added to
+/// `skipped`.
+fn nodelay_of(
+    participant: &Participant,
+    skipped: &mut Vec<String>,
+) -> Option<Nodelay> {
+    let found = match participant.is_alone {
+        true => Err(ALONE.to_owned()),
+        false => nodelay::of(participant).map_err(|it| it.to_string()),
+    };
+    found
+        .map_err(|why| {
+            let name = &participant.name;
+            skipped.push(format!(
+                "whether {name} sets TCP_NODELAY is not known: {why}"
+            ));
+        })
+        .ok()
 }
 
 /// Builds a server, judges it and starts it.
@@ -266,6 +349,8 @@ fn knobs(
             format!("{blocks}, each {window:?} after {warm_up:?}"),
         ),
         ("processes for memory", plan.processes.to_string()),
+        ("processor time", "the clock of each process".into()),
+        ("resident memory", resident_is_from().into()),
         ("seed", plan.seed.to_string()),
     ];
     let programs: [(&str, &str, &[&str]); 3] = [
@@ -322,15 +407,7 @@ fn measure(
             continue;
         }
         measured.push(workload);
-        let not_fitting: Vec<_> = participants
-            .iter()
-            .filter(|it| !blocks::fits(it, workload))
-            .map(|it| it.name.clone())
-            .collect();
-        for name in not_fitting {
-            let line = format!("{workload} is too large for {name}");
-            skip(report, line);
-        }
+        leave_out(plan, workload, participants, report);
         let each = turns_of(plan, workload);
         let turns = each * turns_of_all(workload, participants.len());
         let progress = progress(turns as u64);
@@ -424,6 +501,39 @@ fn measure(
         true => Exit::OwnFault,
         false if failed.next().is_some() => exit.max(Exit::Wrong),
         false => exit,
+    }
+}
+
+/// Tells who has no turn in a workload, as it declares something else.
+fn leave_out(
+    plan: &Plan,
+    workload: Workload,
+    participants: &mut [Participant],
+    report: &mut Report,
+) {
+    let times = match workload {
+        Workload::Latency(_) => plan.rounds,
+        _ => plan.times,
+    };
+    let needs = Needs::of(workload, times);
+    let is_memory = matches!(workload, Workload::Idle(_) | Workload::Kept(_));
+    for participant in participants {
+        let declared = participant.declared();
+        let excluded = needs.excluded_by(declared, participant.answered);
+        let excluded = excluded.map(|it| it.to_string());
+        let why = match participant.is_alone && is_memory {
+            true => Some(ALONE.to_owned()),
+            false => excluded,
+        };
+        participant.sits_out = why.is_some();
+        match why {
+            Some(why) => {
+                let name = &participant.name;
+                let line = format!("{workload} is left out for {name}: {why}");
+                skip(report, line);
+            }
+            None => participant.answered += needs.handshakes(),
+        }
     }
 }
 
@@ -537,6 +647,13 @@ impl Counting {
         if let Err(error) = instructions::check() {
             skip(report, format!("instructions are not counted: {error}"));
             return counting;
+        }
+        let (alone, participants): (Vec<_>, Vec<_>) =
+            participants.iter().partition(|it| it.is_alone);
+        for Participant { name, .. } in alone {
+            let line =
+                format!("instructions are not counted of {name}: {ALONE}");
+            skip(report, line);
         }
         let (followed, others): (Vec<_>, Vec<_>) = participants
             .iter()

@@ -22,6 +22,12 @@ pub const FLOOR_AGAIN: &str = "floor again";
 /// The label of the floor on tokio.
 pub const FLOOR_ON_TOKIO: &str = "floor (tokio)";
 
+/// Whether a label is that of a floor.
+#[must_use]
+pub fn is_floor(name: &str) -> bool {
+    [FLOOR, FLOOR_AGAIN, FLOOR_ON_TOKIO].contains(&name)
+}
+
 /// What a server has to pass before it is measured: the MUSTs of framing.
 const CASES: &str = "6455/5.*";
 
@@ -36,12 +42,18 @@ pub struct Participant {
     pub running: Running,
     /// How to start it once more.
     pub launcher: Launcher,
-    /// The largest message that it takes in one frame, if it says so.
-    pub max_message: Option<u64>,
     /// Where it runs.
     processors: Processors,
     /// What it declares, for another process of it.
     declared: wsspec::Declared,
+    /// Whether it always listens at the same address, so that no second
+    /// process of it can run.
+    pub is_alone: bool,
+    /// How many opening handshakes its process has answered, or will have when
+    /// what is planned has been measured.
+    pub answered: usize,
+    /// Whether what it declares excludes the workload that is measured now.
+    pub sits_out: bool,
     /// Why it is no longer measured.
     pub failed: Option<String>,
 }
@@ -85,15 +97,16 @@ impl Participant {
         let running = processors.of_servers(|| launcher.start())?;
         let declared = variant.declared();
         let target = Target::new(name, protocol, &running.url, &declared);
-        let limits = [declared.max_message, declared.max_frame];
         Ok(Self {
             name: name.to_owned(),
             target: target.map_err(NotMeasured::Address)?,
             running,
             launcher,
-            max_message: limits.into_iter().flatten().min(),
             processors,
             declared,
+            is_alone: variant.url.is_some(),
+            answered: 0,
+            sits_out: false,
             failed: None,
         })
     }
@@ -129,6 +142,18 @@ impl Participant {
         let url = &running.url;
         let target = Target::new(&self.name, protocol, url, &self.declared);
         Ok((running, target.map_err(NotMeasured::Address)?))
+    }
+
+    /// What it declares.
+    #[must_use]
+    pub fn declared(&self) -> &wsspec::Declared {
+        &self.declared
+    }
+
+    /// Whether it has turns in the workload that is measured now.
+    #[must_use]
+    pub fn takes_part(&self) -> bool {
+        self.failed.is_none() && !self.sits_out
     }
 
     /// Where it runs.

@@ -2,10 +2,9 @@
 
 use std::fmt::Write as _;
 
+use crate::comparison::{Change, Comparison, Count, What};
 use crate::latency::KEPT_UP;
-use crate::report::{
-    Comparison, Latency, LatencyServer, Measured, Measurement, Memory,
-};
+use crate::report::{Latency, LatencyServer, Measured, Measurement, Memory};
 use crate::servers::FLOOR;
 use crate::stats::{Interval, LEAST, median};
 
@@ -134,76 +133,164 @@ pub fn latency(latency: &Latency) -> String {
     rows.extend(latency.servers.iter().map(|server| {
         let mut row = vec![server.name.clone()];
         row.extend(SHOWN.map(|(quantile, _)| {
-            let quantile = quantile_of(server, quantile);
-            number(quantile.filter(|_| server.is_valid), 0)
+            let quantile = server.told(quantile);
+            quantile.map_or_else(missing, |it| range(it.ends()))
         }));
         let late = server.generator_late_ns;
         row.push(number(late.map(|it| it as f64 / 1000.0), 0));
         row.push(number(server.achieved, 0));
-        row.push(why_invalid(server, latency.offered));
+        row.push(why_not_told(server, latency.offered));
         row
     }));
     format!(
         "{}: from when a message was due to the end of its answer\n{}  \
-         latency depends on the machine: an illustration\n",
+         of two numbers it would have been the first at least and the second \
+         at most, had\n  the generator been on time; latency depends on the \
+         machine: an illustration\n",
         latency.workload,
         table(&rows)
     )
 }
 
-/// A quantile in microseconds.
-fn quantile_of(server: &LatencyServer, quantile: f64) -> Option<f64> {
-    let mut quantiles = server.quantiles.iter();
-    let found =
-        quantiles.find(|it| (it.quantile - quantile).abs() < f64::EPSILON)?;
-    Some(found.nanoseconds as f64 / 1000.0)
+/// Nanoseconds as microseconds, or from which to which.
+fn range((least, most): (u64, u64)) -> String {
+    let micros = |it: u64| number(Some(it as f64 / 1000.0), 0);
+    match least == most {
+        true => micros(least),
+        false => format!("{}–{}", micros(least), micros(most)),
+    }
 }
 
-/// Why a server's latencies say nothing, if they don't.
-fn why_invalid(server: &LatencyServer, offered: f64) -> String {
+/// Why latencies of a server are not told, if some are not.
+fn why_not_told(server: &LatencyServer, offered: f64) -> String {
     if server.failed.is_some() {
         return "failed".to_owned();
     }
-    match (server.is_valid, server.achieved) {
-        (true, _) => String::new(),
-        (false, Some(achieved)) if achieved >= KEPT_UP * offered => {
-            let late = server
-                .generator_late_ns
-                .map(|it| it as f64 / 1000.0);
-            format!(
-                "invalid: 1 of 100 messages was sent {} µs late or later",
-                number(late, 0)
+    if server.is_valid {
+        return String::new();
+    }
+    let is_late = server.keeps_up()
+        || server.kept_up.is_none()
+            && server
+                .achieved
+                .is_some_and(|it| it >= KEPT_UP * offered);
+    if !is_late {
+        return format!("invalid: {offered:.0} a second were due");
+    }
+    match server.disturbed {
+        Some(part) => format!(
+            "the generator was late for {:.1} % of the messages",
+            part * 100.0
+        ),
+        None => format!(
+            "invalid: 1 of 100 messages was sent {} µs late or later",
+            number(
+                server
+                    .generator_late_ns
+                    .map(|it| it as f64 / 1000.0),
+                0
             )
-        }
-        (false, _) => format!("invalid: {offered:.0} a second were due"),
+        ),
     }
 }
 
-/// What two reports measured differently.
+/// What two reports measured differently; such a part of a count may be more.
 #[must_use]
-pub fn comparison(comparison: &Comparison) -> String {
+pub fn comparison(comparison: &Comparison, tolerance: f64) -> String {
     let heads = ["", "before", "after", "after / before", ""];
-    let mut rows = vec![heads.map(str::to_owned).to_vec()];
-    rows.extend(comparison.rows.iter().map(|it| {
+    let head = |what: &str| {
+        let mut head = heads.map(str::to_owned).to_vec();
+        what.clone_into(&mut head[0]);
+        head
+    };
+    let mut rows = vec![head("CPU / floor")];
+    rows.extend(comparison.ratios.iter().map(|it| {
         let verdict = match it.before.overlaps(&it.after) {
             None => "no interval, no verdict",
             Some(true) => "the intervals overlap",
-            Some(false) if it.ratio() < 1.0 => "cheaper",
+            Some(false) if it.change() < 1.0 => "cheaper",
             Some(false) => "dearer",
         };
         vec![
             format!("{} {}", it.workload, it.server),
             interval(it.before),
             interval(it.after),
-            number(Some(it.ratio()), 2),
+            number(Some(it.change()), 2),
             verdict.to_owned(),
         ]
     }));
-    let mut text = table(&rows);
+    let mut text = String::new();
+    if rows.len() > 1 {
+        text += &table(&rows);
+    }
+    let kinds = [
+        What::SystemCalls,
+        What::Instructions,
+        What::Switches,
+        What::Memory,
+    ];
+    for what in kinds {
+        let counts = comparison.counts.iter();
+        let counts = counts.filter(|it| it.what == what);
+        let mut rows = vec![head(&what.to_string())];
+        rows.extend(counts.map(|it| {
+            let times = it.after.map(|after| after / it.before);
+            vec![
+                format!("{} {}", it.workload, it.server),
+                amount(what, Some(it.before)),
+                amount(what, it.after),
+                number(times.filter(|it| it.is_finite()), 2),
+                verdict(it.change(tolerance)).to_owned(),
+            ]
+        }));
+        if rows.len() > 1 {
+            text += &table(&rows);
+        }
+    }
     for line in &comparison.unmatched {
         _ = writeln!(text, "  {line}");
     }
     text
+}
+
+/// A count in two reports, on one line.
+#[must_use]
+pub fn count(count: &Count, tolerance: f64) -> String {
+    let Count {
+        what,
+        workload,
+        server,
+        ..
+    } = count;
+    let before = amount(*what, Some(count.before));
+    match (count.change(tolerance), count.after) {
+        (Change::Failed, _) => {
+            format!("{workload} {server}: {before} {what} before, then failed")
+        }
+        (_, after) => {
+            let after = amount(*what, after);
+            format!("{workload} {server}: {after} {what}, {before} before")
+        }
+    }
+}
+
+fn verdict(change: Change) -> &'static str {
+    match change {
+        Change::Same => "",
+        Change::Less => "less",
+        Change::More => "more",
+        Change::Failed => "failed",
+    }
+}
+
+/// A count as a person reads it.
+fn amount(what: What, count: Option<f64>) -> String {
+    match what {
+        What::SystemCalls => number(count, 2),
+        What::Instructions => number(count, 0),
+        What::Switches => number(count, 3),
+        What::Memory => number(count.map(|it| it / 1024.0), 2),
+    }
 }
 
 fn note(measurement: &Measurement, measured: &Measured) -> String {
@@ -276,22 +363,40 @@ mod tests {
 
     #[test]
     fn latencies_that_say_nothing_are_not_shown() {
-        let server = |name: &str, achieved, is_valid| LatencyServer {
+        let quantile =
+            |quantile, nanoseconds, ends: Option<(u64, u64)>| Quantile {
+                quantile,
+                nanoseconds,
+                least_ns: ends.map(|it| it.0),
+                most_ns: ends.map(|it| it.1),
+            };
+        let older = |name: &str, achieved, is_valid| LatencyServer {
             name: name.to_owned(),
             achieved: Some(achieved),
             is_valid,
+            kept_up: None,
             generator_late_ns: Some(400_000),
+            disturbed: None,
             messages: 100,
-            quantiles: vec![Quantile {
-                quantile: 0.5,
-                nanoseconds: 77_000,
-            }],
+            quantiles: vec![quantile(0.5, 77_000, None)],
             failed: None,
         };
+        let newer = |name: &str, kept_up| LatencyServer {
+            kept_up: Some(kept_up),
+            disturbed: Some(0.021),
+            quantiles: vec![
+                quantile(0.5, 77_000, Some((76_000, 78_000))),
+                quantile(0.9, 88_000, Some((44_000, 99_000))),
+                quantile(0.99, 66_000, None),
+            ],
+            ..older(name, 100.0, false)
+        };
         let servers = vec![
-            server("right", 100.0, true),
-            server("slow", 50.0, false),
-            server("late", 100.0, false),
+            older("right", 100.0, true),
+            older("slow", 50.0, false),
+            older("late", 100.0, false),
+            newer("tail", true),
+            newer("behind", false),
         ];
         let text = latency(&Latency {
             workload: "latency-16B-c1-r100".to_owned(),
@@ -301,12 +406,14 @@ mod tests {
         let lines: Vec<&str> = text.lines().collect();
         assert!(lines[2].contains(" 77 "), "{text}");
         assert!(lines[2].ends_with("  400        100"), "{text}");
-        assert!(
-            lines[3].ends_with("invalid: 100 a second were due"),
-            "{text}"
-        );
+        let slow = "invalid: 100 a second were due";
+        assert!(lines[3].ends_with(slow), "{text}");
         assert!(lines[4].contains("sent 400 µs late"), "{text}");
-        assert_eq!(text.matches("77").count(), 1, "{text}");
+        assert!(lines[5].contains(" 77   44–99       –  "), "{text}");
+        let late = "the generator was late for 2.1 % of the messages";
+        assert!(lines[5].ends_with(late), "{text}");
+        assert!(lines[6].ends_with(slow), "{text}");
+        assert_eq!(text.matches("77").count(), 2, "{text}");
     }
 
     fn measured(name: &str) -> Measured {

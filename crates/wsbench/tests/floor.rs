@@ -3,6 +3,7 @@
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::Duration;
@@ -12,8 +13,11 @@ use rfc6455::{Decoder, Frame, Opcode, Sender};
 use wsbench::frames::{Protocol, Wrong};
 use wsbench::generator::Load;
 use wsbench::latency;
+use wsbench::nodelay::{self, Nodelay};
 use wsbench::opening::{self, Failure, Target, What};
 use wsbench::pace::{Pace, Seen};
+use wsbench::processors::Processors;
+use wsbench::servers;
 use wsbench::workload::{Echo, Paced};
 use wsspec::Declared;
 
@@ -124,6 +128,20 @@ fn the_floors_echo_octets() {
             let answered = exchange(&target, &echo).expect("a right echo");
             assert_eq!(answered, (2 * echo.depth * echo.connections) as u64);
         }
+    }
+}
+
+#[test]
+fn the_floors_set_nodelay_on_every_connection() {
+    // Where perf can't count there is nothing to be seen.
+    if nodelay::check().is_err() {
+        return;
+    }
+    let program = Path::new(env!("CARGO_BIN_EXE_wsbench"));
+    let floors = servers::floors(program, Processors::share(1));
+    for floor in floors.expect("floors") {
+        let found = nodelay::of(&floor).expect("calls that are counted");
+        assert_eq!(found, Nodelay::OnConnections, "{}", floor.name);
     }
 }
 

@@ -8,6 +8,7 @@ use std::process::Command;
 
 use quick_xml::Reader;
 use quick_xml::events::{BytesStart, Event};
+use wsbench::nodelay::Nodelay;
 use wsbench::page::{self, File};
 use wsbench::report::Report;
 
@@ -91,6 +92,33 @@ fn a_workload_has_all_that_was_measured_the_cheapest_first() {
 }
 
 #[test]
+fn whose_threads_and_processes_ended_is_told() {
+    let mut report = Report::read(Path::new(SAMPLE)).expect("a report");
+    for measurement in &mut report.measurements {
+        for server in &mut measurement.servers {
+            let is_npm = server.name == "npm ws/echo";
+            for block in &mut server.blocks {
+                let reaped = if is_npm { 10_000_000 } else { 0 };
+                block.reaped_ns = Some(reaped);
+            }
+        }
+    }
+    let page = page::files(&report, "report", "")
+        .swap_remove(0)
+        .text;
+    let part = section(&page, "16B-d1-c64");
+    for said in [
+        "Threads ended meanwhile, and their switches are not counted, in \
+         net/http/echo.",
+        "Processes ended meanwhile, whose time is known in ticks of 10 ms, in \
+         npm ws/echo.",
+    ] {
+        assert!(part.contains(said), "{said}\n{part}");
+    }
+    assert!(!part.contains("what they took is not counted"), "{part}");
+}
+
+#[test]
 fn memory_and_latency_have_their_tables() {
     let page = sample();
     let idle = section(&page, "idle-1000");
@@ -127,6 +155,36 @@ fn memory_and_latency_have_their_tables() {
 }
 
 #[test]
+fn a_generator_that_was_late_spoils_no_more_than_it_must() {
+    let page = sample();
+    let latency = section(&page, "latency-1KiB-c8-r1000");
+    let expected = [
+        "server | 50 % | 90 % | sent late, 99 % | disturbed | answers/s \
+         | answers",
+        "axum/echo | 48–63 | 90 | 350 | 3.1 % | 1,000 | 10,000",
+    ];
+    assert_eq!(rows(latency), expected);
+    assert!(latency.contains(" had the generator been on time"));
+    for invalid in [
+        "- actix/echo: 999 of 1,000 answers came in a second\n",
+        "- net/http/echo: the generator was late for 50.0 % of the messages, \
+         which leaves no quantile\n",
+    ] {
+        assert!(latency.contains(invalid), "{latency}");
+    }
+    assert!(!latency.contains("777"), "{latency}");
+    let plots = files(SAMPLE).into_iter().map(|it| it.text);
+    let plots: Vec<_> = plots
+        .filter(|it| it.contains("Latency, 1KiB-c8-r1000"))
+        .collect();
+    assert_eq!(plots.len(), 2 + 1, "the page, and a plot for two themes");
+    for plot in &plots[1..] {
+        assert!(plot.contains(">axum/echo</text>"), "{plot}");
+        assert!(!plot.contains(">net/http/echo</text>"), "{plot}");
+    }
+}
+
+#[test]
 fn who_is_not_there_is_named_with_the_reason() {
     let page = sample();
     let part = section(&page, "Who took part");
@@ -139,6 +197,17 @@ fn who_is_not_there_is_named_with_the_reason() {
             .iter()
             .all(|it| !it.starts_with("warp"))
     );
+    assert!(rows(part).contains(&"server | language | stack".to_owned()));
+    let mut report = Report::read(Path::new(SAMPLE)).expect("a report");
+    report.servers[0].tcp_nodelay = Some(Nodelay::Never);
+    let told = page::files(&report, "report", "")
+        .swap_remove(0)
+        .text;
+    let told = rows(section(&told, "Who took part"));
+    let axum = "axum/echo | Rust | axum 0.8 · hyper 1 | not set";
+    assert_eq!(told[0], "server | language | stack | TCP_NODELAY");
+    assert_eq!(told[1], axum);
+    assert!(told[2].ends_with(" | –"), "{told:?}");
     let how = section(&page, "How it was measured");
     let command = "<pre><code>wsbench run --full --seed 7</code></pre>\n";
     assert!(how.contains(command), "{how}");
@@ -175,6 +244,7 @@ fn every_plot_is_xml_and_names_its_servers() {
         "idle-1000",
         "kept-1MiB",
         "latency-16B-c64-r5000",
+        "latency-1KiB-c8-r1000",
     ];
     let expected: Vec<_> = workloads
         .iter()
@@ -198,7 +268,7 @@ fn every_plot_is_xml_and_names_its_servers() {
             name if name.contains("d16-") => {
                 &["actix/production", "npm ws/echo", "floor (tokio)"]
             }
-            name if name.contains("latency") => {
+            name if name.contains("latency-16B") => {
                 &["axum/echo", "axum/production", "net/http/echo"]
             }
             _ => &["axum/echo"],

@@ -58,6 +58,36 @@ fn one_label_is_one_server() {
 }
 
 #[test]
+fn one_address_is_for_one_server() {
+    let at = |test: &str, name: &str, url: &str| {
+        let config = server(test, &["false"]);
+        let text = std::fs::read_to_string(&config).expect("a file");
+        let text = text.replace("\"it\"", &format!("{name:?}"));
+        std::fs::write(&config, format!("{text}url = {url:?}\n"))
+            .expect("a file");
+        config
+    };
+    let one = at("at-one", "one", "ws://127.0.0.1:9/ws");
+    let other = at("at-other", "other", "ws://localhost:9/");
+    let third = at("at-third", "third", "ws://127.0.0.1:10/ws");
+    let output = run(&[], &[&one, &third, &other]);
+    ends(
+        &output,
+        2,
+        "one/echo and other/echo both listen at ws://localhost:9",
+    );
+    ends(
+        &output,
+        2,
+        "without `url`, or measure one at a time with --filter",
+    );
+    let output = run(&[], &[&one, &third]);
+    ends(&output, 3, "nobody is left to be measured");
+    let output = run(&["--filter", "one"], &[&one, &other]);
+    ends(&output, 3, "nobody is left to be measured");
+}
+
+#[test]
 fn a_report_that_can_not_be_written_is_told_first() {
     let config = server("report", &["false"]);
     let folder = config.parent().expect("a folder");
