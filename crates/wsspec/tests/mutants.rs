@@ -2,6 +2,9 @@
 //! one mutant per defect, each of which fails exactly the cases that it lists.
 //!
 //! A case that no mutant fails is not a test.
+//!
+//! `MUTANT=Http2` in the environment tries only those whose names begin so; then
+//! nobody asks whether every case fails one.
 
 mod reference;
 
@@ -43,6 +46,12 @@ enum Meets {
     Rated,
     /// The endpoint closes connections when their time is over.
     Timed,
+    /// The endpoint is behind TLS.
+    Secure,
+    /// The endpoint is behind HTTP/2.
+    Http2,
+    /// The same as a process of its own.
+    Http2Process,
 }
 
 /// The last pattern that matches decides; what none matches is plain.
@@ -65,6 +74,16 @@ const MEETS: &[(Meets, &str)] = &[
     (Meets::Timed, "hostile/slow/no-message"),
     (Meets::Timed, "hostile/slow/too-old"),
     (Meets::Timed, "hostile/slow/reads-nothing"),
+    (Meets::Secure, "6455/10.6/*"),
+    (Meets::Secure, "6455/4.2.2/no-switch-without-tls"),
+    (Meets::Secure, "6455/4.2.2/failed-tls-handshake-ends"),
+    (Meets::Secure, "6455/4.2.2/everything-is-in-the-tunnel"),
+    (Meets::Secure, "6455/7.1.1/tls-ends-with-close-notify"),
+    (Meets::Http2, "8441/*"),
+    (Meets::Http2, "9220/*"),
+    (Meets::Http2, "hostile/http2/*"),
+    (Meets::Http2Process, "hostile/memory/empty-data-frames"),
+    (Meets::Http2Process, "hostile/memory/stalled-streams"),
 ];
 
 fn meets(case: &Case) -> Meets {
@@ -82,7 +101,6 @@ fn is_met(defect: Option<Defect>, meets: Meets) -> bool {
     let ways: &[Meets] = match defect {
         D::TextAsBinary
         | D::BinaryAsText
-        | D::WrongOctets
         | D::EchoCut
         | D::EmptyNotEchoed
         | D::EchoInFragments
@@ -94,6 +112,14 @@ fn is_met(defect: Option<Defect>, meets: Meets) -> bool {
         }
         D::NumberNotKept | D::NumberRefusedWith400 => &[Meets::Limited],
         D::RateNotKept | D::RateRefusedWith400 => &[Meets::Rated],
+        D::WrongOctets => &[Meets::Plain, Meets::Large, Meets::Secure],
+        D::UnmaskedAccepted => &[Meets::Plain, Meets::Http2],
+        D::TlsAwaitedAsHttp => &[Meets::Plain],
+        D::Http2KeepsEmptyFrames | D::Http2StalledHasRoom => {
+            &[Meets::Http2Process]
+        }
+        _ if defect >= D::Http2SettingNotSaid => &[Meets::Http2],
+        _ if defect >= D::TlsNotNeeded => &[Meets::Secure],
         _ if defect >= D::IdleNotTimed => &[Meets::Timed],
         D::AnyLengthAwaited => &[Meets::Plain, Meets::Process],
         _ if defect >= D::AllocatesAnnounced => &[Meets::Process],
@@ -116,6 +142,9 @@ async fn judge(defect: Option<Defect>) -> Vec<Judged> {
         Meets::Limited,
         Meets::Rated,
         Meets::Timed,
+        Meets::Secure,
+        Meets::Http2,
+        Meets::Http2Process,
     ] {
         if !is_met(defect, way) {
             continue;
@@ -140,6 +169,9 @@ async fn judge(defect: Option<Defect>) -> Vec<Judged> {
             Meets::Limited => as_process(Kind::Limited, defect, cases).await,
             Meets::Rated => as_process(Kind::Rated, defect, cases).await,
             Meets::Timed => over(Kind::Timed, defect, cases).await,
+            Meets::Secure => over(Kind::Secure, defect, cases).await,
+            Meets::Http2 => over(Kind::Http2, defect, cases).await,
+            Meets::Http2Process => as_process(Kind::Http2, defect, cases).await,
         });
     }
     let order: BTreeMap<_, _> = cases::all()
@@ -171,9 +203,7 @@ async fn over(
     cases: Vec<&'static Case>,
 ) -> Vec<Judged> {
     let reference = Reference::start_as(kind, defect).await;
-    let url = reference.url().parse().expect("a URL");
-    let mut endpoint = Endpoint::new(url, PATIENCE);
-    endpoint.declared = kind.declared();
+    let endpoint = reference.endpoint(PATIENCE);
     Runner::new(endpoint, 32).run(cases, |_| {}).await
 }
 
@@ -195,7 +225,7 @@ async fn as_process(
     let host = Arc::new(Host::start(launcher).expect("a process"));
     // What is measured is not time, and what stalls stalls only once.
     let mut endpoint = Endpoint::new(host.url().clone(), 4 * PATIENCE);
-    endpoint.declared = kind.declared();
+    reference::reach(kind, &mut endpoint);
     endpoint.host = Some(Arc::clone(&host));
     let judged = Runner::new(endpoint, 2).run(cases, |_| {}).await;
     host.end();
@@ -207,7 +237,7 @@ async fn as_process(
 fn the_reference_as_a_process() {
     let setup = std::env::var("REFERENCE").expect("who starts it says how");
     let (kind, defect) = setup.split_once(' ').expect("kind and defect");
-    let kinds = [Kind::Large, Kind::Limited, Kind::Rated];
+    let kinds = [Kind::Large, Kind::Limited, Kind::Rated, Kind::Http2];
     let kind = kinds.iter().find(|it| format!("{it:?}") == kind);
     let defect = Defect::ALL
         .iter()
@@ -288,6 +318,10 @@ async fn each_mutant_fails_exactly_the_cases_that_it_lists() {
             }
         }
     }
+    if chosen().is_some() {
+        assert!(wrong.is_empty(), "{wrong}");
+        return;
+    }
     for case in cases::all() {
         let tells_apart = match case.level {
             Level::May => observed
@@ -309,13 +343,21 @@ async fn each_mutant_fails_exactly_the_cases_that_it_lists() {
     }
 }
 
+/// How the names of the mutants begin that are tried, if not all are.
+fn chosen() -> Option<String> {
+    std::env::var("MUTANT").ok()
+}
+
 /// Several mutants at a time: most of the time a run waits for what a
 /// violator does not do.
 async fn judge_catalogue() -> Vec<(Defect, &'static [&'static str], Vec<Judged>)>
 {
     let at_a_time = Arc::new(Semaphore::new(6));
     let mut running = JoinSet::new();
-    for (defect, listed) in CATALOGUE {
+    let chosen = CATALOGUE.iter().filter(|(defect, _)| {
+        chosen().is_none_or(|it| format!("{defect:?}").starts_with(&it))
+    });
+    for (defect, listed) in chosen {
         let at_a_time = Arc::clone(&at_a_time);
         running.spawn(async move {
             let _permit = at_a_time.acquire_owned().await;
@@ -2410,4 +2452,176 @@ const CATALOGUE: &[(Defect, &[&str])] = &[
         &["hostile/slow/no-message", "hostile/slow/too-old"],
     ),
     (Defect::SendNotTimed, &["hostile/slow/reads-nothing"]),
+    // TLS.
+    (Defect::TlsNotNeeded, &["6455/4.2.2/no-switch-without-tls"]),
+    (
+        Defect::FailedTlsHangs,
+        &["6455/4.2.2/failed-tls-handshake-ends"],
+    ),
+    (
+        Defect::TlsMayBePassedBy,
+        &["6455/4.2.2/everything-is-in-the-tunnel"],
+    ),
+    (
+        Defect::NoCloseNotify,
+        &["6455/7.1.1/tls-ends-with-close-notify"],
+    ),
+    (
+        Defect::TlsAwaitedAsHttp,
+        &["hostile/handshake/tls-at-a-plain-port"],
+    ),
+    // WebSocket over HTTP/2.
+    (Defect::Http2SettingNotSaid, &["8441/3/setting-is-1"]),
+    (
+        Defect::Http2SettingIs2,
+        &["8441/*", "hostile/http2/*", "9220/*"],
+    ),
+    (
+        Defect::Http2SettingTakenBack,
+        &["8441/3/setting-is-not-taken-back"],
+    ),
+    (
+        Defect::Http2ClientSettingCounts,
+        &["8441/3/clients-setting-has-no-effect/0"],
+    ),
+    (
+        Defect::Http2ClientSettingIsError,
+        &["8441/3/clients-setting-has-no-effect/*"],
+    ),
+    (
+        Defect::Http2AnyMethod,
+        &[
+            "8441/4/protocol-needs-connect",
+            "8441/4/malformed-ends-one-stream/get",
+        ],
+    ),
+    (Defect::Http2Tunnels, &["8441/4/connects-to-nobody"]),
+    (Defect::Http2AnyProtocol, &[]),
+    (
+        Defect::Http2AnswersWith101,
+        &["8441/*", "hostile/http2/*", "9220/*"],
+    ),
+    (Defect::Http2AnswersAccept, &["8441/5/key-plays-no-part"]),
+    (Defect::Http2KeyRefused, &["8441/5/key-does-no-harm"]),
+    (
+        Defect::Http2SubprotocolsAsOffered,
+        &["8441/5/subprotocol-is-offered"],
+    ),
+    (
+        Defect::Http2AnyExtension,
+        &["8441/5/unknown-extension-is-not-accepted"],
+    ),
+    (
+        Defect::Http2UpperCaseNames,
+        &[
+            "8441/5/names-are-in-lower-case",
+            "8441/5/requests-beside-a-websocket",
+        ],
+    ),
+    (
+        Defect::Http2AnswerHasLength,
+        &["8441/5/answer-has-no-length"],
+    ),
+    (
+        Defect::Http2EarlyFramesLost,
+        &["8441/5/frames-before-the-answer"],
+    ),
+    (
+        Defect::Http2PaddingIsData,
+        &["8441/5/data-frames-do-not-matter"],
+    ),
+    (
+        Defect::Http2StreamStaysOpen,
+        &[
+            "8441/3/setting-is-not-taken-back",
+            "8441/5/stream-ends-after-both-closes",
+            "8441/5/failing-ends-the-stream",
+            "8441/5/end-of-stream-is-fin",
+            "8441/5/violation-disturbs-no-other",
+            "8441/5/unmasked-frame-fails",
+        ],
+    ),
+    (
+        Defect::Http2ResetsAfterClose,
+        &["8441/5/stream-ends-after-both-closes"],
+    ),
+    (
+        Defect::Http2FailureEndsConnection,
+        &[
+            "8441/5/failing-ends-the-stream",
+            "8441/5/violation-disturbs-no-other",
+            "8441/5/unmasked-frame-fails",
+        ],
+    ),
+    (
+        Defect::Http2EndOfStreamIgnored,
+        &["8441/5/end-of-stream-is-fin"],
+    ),
+    (
+        Defect::Http2ResetEndsConnection,
+        &[
+            "8441/5/reset-ends-one-stream",
+            "hostile/http2/opened-and-reset",
+        ],
+    ),
+    (Defect::Http2StreamsMixed, &["8441/5/streams-are-apart"]),
+    (
+        Defect::Http2OnlyWebSockets,
+        &["8441/5/requests-beside-a-websocket"],
+    ),
+    (
+        Defect::Http2StalledBlocks,
+        &["8441/5/stalled-stream-holds-up-none"],
+    ),
+    (Defect::Http2WindowIgnored, &["8441/5/window-is-kept"]),
+    (
+        Defect::Http2SchemeNotNeeded,
+        &[
+            "8441/4/incomplete-connect-is-refused/scheme",
+            "8441/4/malformed-ends-one-stream/without-scheme",
+        ],
+    ),
+    (
+        Defect::Http2PathNotNeeded,
+        &[
+            "8441/4/incomplete-connect-is-refused/path",
+            "8441/4/malformed-ends-one-stream/without-path",
+        ],
+    ),
+    (
+        Defect::Http2ConnectionFieldsIgnored,
+        &[
+            "8441/5/field-of-a-connection-is-refused/*",
+            "8441/4/malformed-ends-one-stream/upgrade",
+            "8441/4/malformed-ends-one-stream/connection",
+        ],
+    ),
+    (Defect::Http2VersionNotChecked, &["8441/5/version-is-13/*"]),
+    (
+        Defect::Http2AccessNotChecked,
+        &["8441/5/access-is-checked/*"],
+    ),
+    (
+        Defect::Http2MalformedEndsConnection,
+        &["8441/4/malformed-ends-one-stream/*"],
+    ),
+    (
+        Defect::Http2ControlOctetsTaken,
+        &["hostile/http2/value-with-control-octet/*"],
+    ),
+    (
+        Defect::Http2ResetsEndServing,
+        &[
+            "hostile/http2/rapid-reset",
+            "hostile/http2/opened-and-reset",
+        ],
+    ),
+    (
+        Defect::Http2KeepsEmptyFrames,
+        &["hostile/memory/empty-data-frames"],
+    ),
+    (
+        Defect::Http2StalledHasRoom,
+        &["hostile/memory/stalled-streams"],
+    ),
 ];

@@ -4,8 +4,10 @@
 //! Without a [`Defect`] every case passes on it. Each defect is a bug that
 //! real servers have or had, so the list reads as a catalogue of them.
 
+mod front;
 mod guard;
 mod http;
+mod http2;
 
 use std::io;
 use std::net::SocketAddr;
@@ -25,7 +27,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{oneshot, watch};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, sleep_until, timeout};
-use wsspec::Declared;
+use wsspec::{Declared, Endpoint, Over, Tls, Trust};
 
 /// The largest message that is echoed.
 const MOST_OF_MESSAGE: u64 = 1 << 20;
@@ -509,6 +511,93 @@ defects! {
     AgeNotTimed,
     /// A client may take what time it likes to read.
     SendNotTimed,
+
+    // TLS.
+    /// An opening handshake is taken without TLS, too.
+    TlsNotNeeded,
+    /// A TLS handshake that fails leaves the connection open.
+    FailedTlsHangs,
+    /// What comes past TLS is taken as if it had come through it.
+    TlsMayBePassedBy,
+    /// TLS ends without a close_notify.
+    NoCloseNotify,
+    /// A TLS handshake at a port without TLS is waited for to become HTTP.
+    TlsAwaitedAsHttp,
+
+    // WebSocket over HTTP/2.
+    /// The setting that tells of WebSocket is not said.
+    Http2SettingNotSaid,
+    /// The setting that tells of WebSocket is 2.
+    Http2SettingIs2,
+    /// The setting is taken back when a second WebSocket is opened.
+    Http2SettingTakenBack,
+    /// A client that says 0 for the setting gets no WebSocket.
+    Http2ClientSettingCounts,
+    /// A client that says the setting at all has made an error.
+    Http2ClientSettingIsError,
+    /// A request with a protocol opens a WebSocket whatever its method.
+    Http2AnyMethod,
+    /// The host that a request names is connected to.
+    Http2Tunnels,
+    /// Any protocol opens a WebSocket.
+    Http2AnyProtocol,
+    /// A WebSocket is opened with 101.
+    Http2AnswersWith101,
+    /// The answer has an accept value.
+    Http2AnswersAccept,
+    /// A request that has a key is refused.
+    Http2KeyRefused,
+    /// An offer of subprotocols is answered with all that it says.
+    Http2SubprotocolsAsOffered,
+    /// Every extension that is offered is accepted.
+    Http2AnyExtension,
+    /// A refusal has a name with upper case.
+    Http2UpperCaseNames,
+    /// The answer has a Content-Length.
+    Http2AnswerHasLength,
+    /// What comes before the answer is thrown away.
+    Http2EarlyFramesLost,
+    /// Padding is taken for data.
+    Http2PaddingIsData,
+    /// A stream has no end when the WebSocket has one.
+    Http2StreamStaysOpen,
+    /// A stream is reset when both Closes have passed.
+    Http2ResetsAfterClose,
+    /// The end of a WebSocket that the client has not ended ends the
+    /// connection.
+    Http2FailureEndsConnection,
+    /// The end of the client's side of a stream is not noticed.
+    Http2EndOfStreamIgnored,
+    /// The reset of a stream ends the connection.
+    Http2ResetEndsConnection,
+    /// What comes on any stream is for the first.
+    Http2StreamsMixed,
+    /// A request that opens no WebSocket ends the connection.
+    Http2OnlyWebSockets,
+    /// What waits for room on one stream holds all others up.
+    Http2StalledBlocks,
+    /// A client is sent more than it has room for.
+    Http2WindowIgnored,
+    /// A request needs no scheme.
+    Http2SchemeNotNeeded,
+    /// A request needs no path.
+    Http2PathNotNeeded,
+    /// Fields that speak of an HTTP/1.1 connection are passed over.
+    Http2ConnectionFieldsIgnored,
+    /// The version is not looked at.
+    Http2VersionNotChecked,
+    /// Origin and credential are not looked at.
+    Http2AccessNotChecked,
+    /// A malformed request ends the connection.
+    Http2MalformedEndsConnection,
+    /// Values with CR, LF or NUL are taken.
+    Http2ControlOctetsTaken,
+    /// Two hundred resets end the serving.
+    Http2ResetsEndServing,
+    /// Every empty frame is kept in an object of its own.
+    Http2KeepsEmptyFrames,
+    /// A stream that has to wait has room for a long message.
+    Http2StalledHasRoom,
 }
 
 impl Defect {
@@ -551,6 +640,7 @@ impl Defect {
 /// It has a thread of its own, and only one: so what is slow for a case is as
 /// slow for the case's witness, and what the runner does is slow for neither.
 pub(crate) struct Reference {
+    kind: Kind,
     address: SocketAddr,
     running: Option<(oneshot::Sender<()>, JoinHandle<usize>)>,
 }
@@ -570,6 +660,10 @@ pub(crate) enum Kind {
     Rated,
     /// An echo that closes connections when their time is over.
     Timed,
+    /// The plain one, behind TLS.
+    Secure,
+    /// The plain one, behind HTTP/2 that asks for an origin and a credential.
+    Http2,
 }
 
 impl Kind {
@@ -580,7 +674,12 @@ impl Kind {
             ..Declared::default()
         };
         match self {
-            Self::Plain => declared,
+            Self::Plain | Self::Secure => declared,
+            Self::Http2 => Declared {
+                origin: Some(guard::ORIGIN.to_owned()),
+                bearer: Some(guard::TOKEN.to_owned()),
+                ..declared
+            },
             Self::Guarded => Declared {
                 origin: Some(guard::ORIGIN.to_owned()),
                 bearer: Some(guard::TOKEN.to_owned()),
@@ -700,14 +799,45 @@ impl Reference {
             ))
         });
         Self {
+            kind,
             address,
             running: Some((end, thread)),
         }
     }
 
-    pub(crate) fn url(&self) -> String {
-        format!("ws://{}/ws", self.address)
+    /// How to reach and judge it.
+    pub(crate) fn endpoint(&self, patience: Duration) -> Endpoint {
+        let url = self.url().parse().expect("a URL");
+        let mut endpoint = Endpoint::new(url, patience);
+        reach(self.kind, &mut endpoint);
+        endpoint
     }
+
+    pub(crate) fn url(&self) -> String {
+        url(self.kind, self.address)
+    }
+}
+
+/// Says of an endpoint of this kind how to reach it, and what it declares.
+pub(crate) fn reach(kind: Kind, endpoint: &mut Endpoint) {
+    endpoint.declared = kind.declared();
+    match kind {
+        Kind::Http2 => endpoint.over = Over::Http2,
+        Kind::Secure => {
+            let trust = Trust {
+                ca: Some(front::certificates().join("ca.pem")),
+                ..Trust::default()
+            };
+            let tls = Tls::new(&trust).expect("a CA");
+            endpoint.tls = Some(Arc::new(tls));
+        }
+        _ => {}
+    }
+}
+
+fn url(kind: Kind, address: SocketAddr) -> String {
+    let scheme = if kind == Kind::Secure { "wss" } else { "ws" };
+    format!("{scheme}://{address}/ws")
 }
 
 /// Serves in this thread until the process is told to end.
@@ -718,7 +848,7 @@ pub(crate) fn serve_as_child(kind: Kind, defect: Option<Defect>) {
     runtime().block_on(async {
         use tokio::signal::unix::{SignalKind, signal};
         let mut asked = signal(SignalKind::terminate()).expect("a signal");
-        println!("listening on ws://{address}/ws");
+        println!("listening on {}", url(kind, address));
         let (end, ended) = oneshot::channel();
         let shared = Shared::new(kind, defect);
         let ending = Arc::clone(&shared);
@@ -755,6 +885,32 @@ fn runtime() -> tokio::runtime::Runtime {
 
 /// Serves until it is told to end; how many connections panicked.
 async fn serve(
+    outer: std::net::TcpListener,
+    shared: Arc<Shared>,
+    ended: oneshot::Receiver<()>,
+) -> usize {
+    let kind = shared.kind;
+    if !matches!(kind, Kind::Secure | Kind::Http2) {
+        return serve_plain(outer, shared, ended).await;
+    }
+    let inner = listener();
+    let behind = inner.local_addr().expect("an address");
+    let outer = TcpListener::from_std(outer).expect("a listener");
+    let defect = shared.defect;
+    let front = async {
+        match kind {
+            Kind::Secure => front::serve_tls(outer, behind, defect).await,
+            _ => http2::serve(outer, behind, defect).await,
+        }
+    };
+    tokio::select! {
+        () = front => 0,
+        panics = serve_plain(inner, shared, ended) => panics,
+    }
+}
+
+/// The same without anything in front.
+async fn serve_plain(
     listener: std::net::TcpListener,
     shared: Arc<Shared>,
     mut ended: oneshot::Receiver<()>,
@@ -1043,6 +1199,10 @@ impl Connection {
                 && !self.has(Defect::EmptyLineIsError)
             {
                 received.drain(..2);
+            }
+            let is_tls = received.first() == Some(&0x16);
+            if is_tls && !self.has(Defect::TlsAwaitedAsHttp) {
+                return self.give_up(400).await;
             }
             if let Some(length) = http::head_length(received) {
                 let head = http::repaired(&received[..length], self.defect);
