@@ -161,6 +161,7 @@ fn main() -> ExitCode {
     let servers: Vec<Server> = servers
         .into_iter()
         .filter(|it| support::is_in(support::OURS, it))
+        .filter(|it| it.variant.contains_key("production"))
         .collect();
     // The servers side by side, the claims one after the other.
     let columns: Vec<Column> = thread::scope(|scope| {
