@@ -48,6 +48,18 @@ const OF_THE_LISTING: &[(&str, Property)] = &[
     ("ends on Ctrl-C", |it| ends_on(it, Signal::INT)),
 ];
 
+/// What needs no client that speaks TLS; `wsspec` is one.
+const OF_THE_LISTING_OVER_TLS: &[(&str, Property)] = &[
+    (
+        "says what is wrong with an address",
+        says_what_is_wrong_with_an_address,
+    ),
+    (
+        "says what is wrong with a certificate",
+        says_what_is_wrong_with_a_certificate,
+    ),
+];
+
 const OF_PRODUCTION: &[(&str, Property)] = &[
     ("shows a page and its health", shows_a_page_and_its_health),
     ("refuses bad settings", refuses_bad_settings),
@@ -77,11 +89,14 @@ fn main() -> ExitCode {
     {
         for variant in server.variant.keys() {
             let subject = Arc::new(Subject::new(server.clone(), variant));
-            let own = match variant.as_str() {
-                "production" => OF_PRODUCTION,
-                _ => OF_THE_LISTING,
+            let (common, own) = match variant.as_str() {
+                "echo" => (OF_BOTH, OF_THE_LISTING),
+                "production" => (OF_BOTH, OF_PRODUCTION),
+                "secure" => (&[][..], OF_THE_LISTING_OVER_TLS),
+                // A program of another variant, spoken to in another way.
+                _ => continue,
             };
-            for (name, property) in OF_BOTH.iter().chain(own) {
+            for (name, property) in common.iter().chain(own) {
                 let name = format!("{} {name}", subject.label());
                 let subject = Arc::clone(&subject);
                 let no_ctrl_c = name.ends_with("Ctrl-C") && ignores_ctrl_c();
@@ -210,27 +225,58 @@ fn says_what_is_wrong_with_an_address(subject: &Subject) -> Result<(), Failed> {
         let run = subject.run()?;
         let mut command = Command::new(&run[0]);
         command.args(&run[1..]).env("LISTEN", address);
-        match Running::start(&mut command, run) {
-            Err(TargetError::NotReady {
-                how: NotReady::Ended(status),
-                output,
-                ..
-            }) if status.code() == Some(1) => {
-                let said = output.lines();
-                let expected = format!("cannot listen on {address}: ");
-                if said.len() != 1 || !said[0].starts_with(&expected) {
-                    return Err(format!("LISTEN={address:?}: {said:?}").into());
-                }
-            }
-            Err(error) => {
-                return Err(format!("LISTEN={address:?}: {error}").into());
-            }
-            Ok(_) => {
-                return Err(format!("LISTEN={address:?}: it listens").into());
-            }
-        }
+        let expected = format!("cannot listen on {address}: ");
+        let refused = is_refused(&mut command, run, &expected);
+        refused.map_err(|why| format!("LISTEN={address:?}: {why}"))?;
     }
     Ok(())
+}
+
+fn says_what_is_wrong_with_a_certificate(
+    subject: &Subject,
+) -> Result<(), Failed> {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/certificates");
+    for (variable, file) in [
+        ("CERTIFICATE", "nowhere.pem"),
+        ("CERTIFICATE", "make.sh"),
+        ("KEY", "nowhere.pem"),
+        ("KEY", "make.sh"),
+        ("KEY", "localhost.pem"),
+    ] {
+        let run = subject.run()?;
+        let mut command = Command::new(&run[0]);
+        command
+            .args(&run[1..])
+            .env("LISTEN", "127.0.0.1:0")
+            .env(variable, format!("{folder}/{file}"));
+        let expected = "cannot speak TLS, set CERTIFICATE and KEY: ";
+        let refused = is_refused(&mut command, run, expected);
+        refused.map_err(|why| format!("{variable}={file}: {why}"))?;
+    }
+    Ok(())
+}
+
+/// The program ends with 1 and one line that begins so.
+fn is_refused(
+    command: &mut Command,
+    run: &[String],
+    expected: &str,
+) -> Result<(), String> {
+    match Running::start(command, run) {
+        Err(TargetError::NotReady {
+            how: NotReady::Ended(status),
+            output,
+            ..
+        }) if status.code() == Some(1) => {
+            let said = output.lines();
+            match said.len() == 1 && said[0].starts_with(expected) {
+                true => Ok(()),
+                false => Err(format!("{said:?}")),
+            }
+        }
+        Err(error) => Err(error.to_string()),
+        Ok(_) => Err("it listens".to_owned()),
+    }
 }
 
 /// Whether whoever started us has SIGINT ignored, as a shell does for what

@@ -88,6 +88,9 @@ const LICENCES: &[&str] = &[
 const FUNCTIONS: &[&str] =
     &["main", "serve", "handshake", "echo", "status_code"];
 
+/// What the listing over TLS has behind them: where the certificate is from.
+const TLS: &str = "tls";
+
 /// The functions that every production variant has, in their order. A
 /// framework may need others between them.
 const PRODUCTION_FUNCTIONS: &[&str] = &[
@@ -186,6 +189,14 @@ fn functions(text: &str) -> Vec<&str> {
             line.strip_prefix("fn ")?.split(['(', '<']).next()
         })
         .collect()
+}
+
+/// The text of one function, without what stands above it.
+fn function<'a>(text: &'a str, name: &str) -> &'a str {
+    let starts = [format!("fn {name}("), format!("async fn {name}(")];
+    let starts = starts.iter().filter_map(|it| text.find(it));
+    let text = &text[starts.min().expect("a function")..];
+    &text[..text.find("\n}\n").expect("its end")]
 }
 
 #[test]
@@ -362,6 +373,40 @@ fn every_production_variant_has_the_same_functions_in_the_same_order() {
             let one_line: Vec<_> = one_line.collect();
             let has = one_line.join(" ").contains(same);
             assert!(has, "{name} lacks {same}");
+        }
+    }
+}
+
+/// Behind the switch TLS changes nothing.
+#[test]
+fn every_listing_over_tls_is_the_listing_and_tls() {
+    let secure = examples("secure-");
+    assert!(secure.len() >= 6, "the six are found");
+    let listings = listings();
+    for (name, text) in secure {
+        let expected = FUNCTIONS.iter().copied().chain([TLS]);
+        let expected: Vec<_> = expected.collect();
+        assert_eq!(functions(&text), expected, "{name}");
+        for same in ["echo", "status_code"] {
+            let listing = function(&listings[&name], same);
+            assert_eq!(function(&text, same), listing, "{name}: {same}");
+        }
+        // The longest is hyper's, which has both kinds of handshake by hand.
+        let lines = text.lines().count();
+        assert!(lines <= 170, "{name} has {lines} lines");
+        for line in text.lines() {
+            let width = line.chars().count();
+            assert!(width <= 80, "{name}: {width} columns in {line}");
+        }
+        for same in [
+            r#"env::var_os("LISTEN").unwrap_or("127.0.0.1:8080".into())"#,
+            r#"eprintln!("cannot listen on {address}: {error}");"#,
+            r#"eprintln!("cannot speak TLS, set CERTIFICATE and KEY: {error}");"#,
+            r#"println!("listening on wss://{"#,
+            r#"path("CERTIFICATE", "localhost.pem")"#,
+            r#"path("KEY", "localhost-key.pem")"#,
+        ] {
+            assert!(text.contains(same), "{name} lacks {same}");
         }
     }
 }

@@ -2478,7 +2478,10 @@ const CATALOGUE: &[(Defect, &[&str])] = &[
     ),
     (
         Defect::Http2SettingTakenBack,
-        &["8441/3/setting-is-not-taken-back"],
+        &[
+            "8441/3/setting-is-not-taken-back",
+            "hostile/http2/opened-and-reset",
+        ],
     ),
     (
         Defect::Http2ClientSettingCounts,
@@ -2499,7 +2502,12 @@ const CATALOGUE: &[(Defect, &[&str])] = &[
     (Defect::Http2AnyProtocol, &[]),
     (
         Defect::Http2AnswersWith101,
-        &["8441/*", "hostile/http2/*", "9220/*"],
+        &[
+            "8441/*",
+            "hostile/http2/*",
+            "9220/*",
+            "!8441/3/setting-is-1",
+        ],
     ),
     (Defect::Http2AnswersAccept, &["8441/5/key-plays-no-part"]),
     (Defect::Http2KeyRefused, &["8441/5/key-does-no-harm"]),
@@ -2548,6 +2556,8 @@ const CATALOGUE: &[(Defect, &[&str])] = &[
     (
         Defect::Http2FailureEndsConnection,
         &[
+            "8441/3/setting-is-not-taken-back",
+            "8441/5/stream-ends-after-both-closes",
             "8441/5/failing-ends-the-stream",
             "8441/5/violation-disturbs-no-other",
             "8441/5/unmasked-frame-fails",
@@ -2564,14 +2574,29 @@ const CATALOGUE: &[(Defect, &[&str])] = &[
             "hostile/http2/opened-and-reset",
         ],
     ),
-    (Defect::Http2StreamsMixed, &["8441/5/streams-are-apart"]),
+    (
+        Defect::Http2StreamsMixed,
+        &[
+            "8441/5/streams-are-apart",
+            "8441/4/connects-to-nobody",
+            "8441/5/end-of-stream-is-fin",
+            "8441/5/reset-ends-one-stream",
+            "8441/5/violation-disturbs-no-other",
+            "8441/5/stalled-stream-holds-up-none",
+            "8441/5/window-is-kept",
+            "8441/4/malformed-ends-one-stream/*",
+        ],
+    ),
     (
         Defect::Http2OnlyWebSockets,
         &["8441/5/requests-beside-a-websocket"],
     ),
     (
         Defect::Http2StalledBlocks,
-        &["8441/5/stalled-stream-holds-up-none"],
+        &[
+            "8441/5/stalled-stream-holds-up-none",
+            "8441/5/window-is-kept",
+        ],
     ),
     (Defect::Http2WindowIgnored, &["8441/5/window-is-kept"]),
     (

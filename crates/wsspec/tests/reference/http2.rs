@@ -398,7 +398,8 @@ impl Connection {
     async fn take_connect(&mut self, stream: u32, head: &RequestHead) {
         self.opened += 1;
         let value = |name| head.values(name).next().map(|it| &**it);
-        if self.opened == 2 && self.has(Defect::Http2SettingTakenBack) {
+        let is_another = self.opened > 1 && self.streams.is_empty();
+        if is_another && self.has(Defect::Http2SettingTakenBack) {
             let back = [(Setting::ENABLE_CONNECT_PROTOCOL, 0)];
             self.send(&Frame::settings(&back));
         }
@@ -415,17 +416,13 @@ impl Connection {
         if head.path.as_deref() != Some(b"/ws") {
             return self.answer(stream, 404, Vec::new());
         }
-        let is_refused = match self.defect {
-            Some(Defect::Http2ClientSettingCounts) => {
-                self.client_setting == Some(0)
-            }
-            Some(Defect::Http2KeyRefused) => {
-                value("sec-websocket-key").is_some()
-            }
-            Some(Defect::Http2VersionNotChecked) => false,
-            _ => value("sec-websocket-version") != Some(b"13"),
-        };
-        if is_refused {
+        let is_wrong_version = value("sec-websocket-version") != Some(b"13")
+            && !self.has(Defect::Http2VersionNotChecked);
+        let is_refused = self.has(Defect::Http2ClientSettingCounts)
+            && self.client_setting == Some(0)
+            || self.has(Defect::Http2KeyRefused)
+                && value("sec-websocket-key").is_some();
+        if is_wrong_version || is_refused {
             return self.answer(stream, 400, Vec::new());
         }
         let bearer = format!("Bearer {}", guard::TOKEN);
@@ -630,6 +627,10 @@ async fn exchange(
         Sec-WebSocket-Key: AAECAwQFBgcICQoLDA0ODw==\r\n\
         Sec-WebSocket-Version: 13\r\n\r\n";
     let reply = |reply| replies.send((stream, reply));
+    // Whoever has been reset at once needs no connection.
+    if to_send.is_closed() {
+        return;
+    }
     let Ok(mut backend) = TcpStream::connect(behind).await else {
         return;
     };
