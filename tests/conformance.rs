@@ -21,32 +21,57 @@ use wsspec::case::Case;
 use wsspec::report;
 use wsspec::runner::PATIENCE;
 use wsspec::target::{Server, TargetError, Variant};
-use wsspec::{Judged, cases, harness, known};
+use wsspec::{Judged, Over, cases, harness, known};
 
 /// What stands in a table of its own: servers of a folder, in a variant.
 struct Group {
     folder: &'static str,
     variant: &'static str,
     title: &'static str,
+    /// Whether the README has its table, too.
+    is_in_readme: bool,
 }
 
-const GROUPS: [Group; 3] = [
+const GROUPS: [Group; 5] = [
     Group {
         folder: support::OURS,
         variant: "echo",
         title: "The listings, with what their frameworks do by default",
+        is_in_readme: true,
     },
     Group {
         folder: support::OURS,
         variant: "production",
         title: "The production variants",
+        is_in_readme: true,
     },
     Group {
         folder: support::GO,
         variant: "echo",
         title: "The document's servers, in Go",
+        is_in_readme: true,
+    },
+    Group {
+        folder: support::OURS,
+        variant: "secure",
+        title: "The listings over TLS",
+        is_in_readme: false,
+    },
+    Group {
+        folder: support::OURS,
+        variant: "http2",
+        title: "WebSocket over HTTP/2",
+        is_in_readme: false,
     },
 ];
+
+/// The results of one variant of a server.
+struct Results<'a> {
+    label: String,
+    server: &'a Server,
+    variant: &'a Variant,
+    judged: Vec<Judged>,
+}
 
 fn main() -> ExitCode {
     let arguments = Arguments::from_args();
@@ -79,11 +104,15 @@ fn main() -> ExitCode {
                     &label, &judged, problems, alone, true,
                 ));
                 all_ran &= selected.len() == cases::all().count();
-                columns.push((label, server, judged));
+                columns.push(Results {
+                    label,
+                    server,
+                    variant,
+                    judged,
+                });
             }
             Err(error) => {
-                let mut groups = GROUPS.iter();
-                all_ran &= !groups.any(|it| support::is_in(it.folder, server));
+                all_ran = false;
                 trials.push(not_judged(label, &error));
             }
         }
@@ -125,33 +154,36 @@ fn not_judged(label: String, error: &TargetError) -> Trial {
 }
 
 /// The generated parts of README and book: compared, or written with `BLESS`.
-fn pages(columns: &[(String, &Server, Vec<Judged>)]) -> Vec<Trial> {
-    let (mut chapters, mut page) = (String::new(), String::new());
+fn pages(columns: &[Results<'_>]) -> Vec<Trial> {
+    let ways = ways_table(columns);
+    let mut chapters = format!("How each can be reached:\n\n{ways}\n");
+    let mut page = format!("## How each can be reached\n\n{ways}\n");
     for Group {
         folder,
         variant,
         title,
+        is_in_readme,
     } in GROUPS
     {
         let ours: Vec<_> = columns
             .iter()
-            .filter(|(label, server, _)| {
-                support::is_in(folder, server)
-                    && *label == format!("{}/{variant}", server.name)
+            .filter(|it| {
+                support::is_in(folder, it.server)
+                    && it.label == format!("{}/{variant}", it.server.name)
             })
             .collect();
         let as_columns: Vec<report::Column<'_>> = ours
             .iter()
-            .map(|(_, server, judged)| {
-                (server.name.as_str(), judged.as_slice())
-            })
+            .map(|it| (it.server.name.as_str(), it.judged.as_slice()))
             .collect();
-        let table = report::chapters_table(&as_columns);
-        chapters += &format!("{title}:\n\n{table}\n");
+        if is_in_readme {
+            let table = report::chapters_table(&as_columns);
+            chapters += &format!("{title}:\n\n{table}\n");
+        }
         let sections = report::sections_table(&as_columns);
         let broken = report::broken_table(&as_columns);
         page += &format!("## {title}\n\n{sections}\n{broken}\n");
-        for (_, server, judged) in &ours {
+        for Results { server, judged, .. } in ours {
             let list = report::broken_list(judged);
             let (name, stack) = (&server.name, &server.stack);
             page += &format!("### {name}, {variant}\n\n{stack}\n\n{list}\n");
@@ -167,4 +199,46 @@ fn pages(columns: &[(String, &Server, Vec<Judged>)]) -> Vec<Trial> {
             })
         })
         .collect()
+}
+
+/// Servers as rows, and as columns the ways in which a WebSocket can be opened
+/// and compressed.
+fn ways_table(columns: &[Results<'_>]) -> String {
+    let is_deflate = |it: &&Judged| it.case.id.starts_with("7692/");
+    let is_plain = |it: &Results<'_>| {
+        it.variant.over == Over::Http1 && it.variant.tls.ca.is_none()
+    };
+    let mut servers: Vec<_> = columns.iter().map(|it| it.server).collect();
+    servers.dedup_by_key(|server| &server.name);
+    let mut table = "|  | HTTP/1.1 | wss | HTTP/2 | permessage-deflate |\n\
+         |---|--:|--:|--:|--:|\n"
+        .to_owned();
+    for server in servers {
+        let of_server = || {
+            let all = columns.iter();
+            all.filter(move |it| it.server.name == server.name)
+        };
+        let frames = |found: Option<&Results<'_>>| {
+            let judged = found.iter().flat_map(|it| &it.judged);
+            report::held(judged.filter(|it| !is_deflate(it)))
+        };
+        let plain = of_server().find(|it| it.label.ends_with("/echo"));
+        let secure = of_server().find(|it| {
+            it.variant.over == Over::Http1 && it.variant.tls.ca.is_some()
+        });
+        let http2 = of_server().find(|it| it.variant.over == Over::Http2);
+        let deflate = of_server()
+            .filter(|it| is_plain(it))
+            .map(|it| report::held(it.judged.iter().filter(is_deflate)));
+        let deflate = deflate.filter(|cell| cell != "–").last();
+        table += &format!(
+            "| {} | {} | {} | {} | {} |\n",
+            server.name,
+            frames(plain),
+            frames(secure),
+            frames(http2),
+            deflate.unwrap_or_else(|| "–".to_owned()),
+        );
+    }
+    table
 }

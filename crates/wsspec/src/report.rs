@@ -220,21 +220,30 @@ fn counts_table<'a>(
         let cells: Vec<_> = judging
             .iter()
             .map(|column| {
-                let in_row = |it: &&&'a Judged| row_of(it.case.id) == row;
-                let all = column.iter().filter(in_row).count();
-                let broken = column.iter().filter(in_row);
-                let hold = all - broken.filter(|it| is_broken(it)).count();
-                match all {
-                    0 => "–".to_owned(),
-                    all if all == hold => format!("{all}"),
-                    all => format!("**{hold}**/{all}"),
-                }
+                let in_row = |it: &&Judged| row_of(it.case.id) == row;
+                held(column.iter().copied().filter(in_row))
             })
             .collect();
         let is_judged = cells.iter().any(|cell| cell != "–");
         is_judged.then(|| (name(row), cells))
     });
     table(columns, heading, rows)
+}
+
+/// How many of these cases hold, of how many that judge, for a table in
+/// Markdown: bold where not all do, a dash where none judges.
+#[must_use]
+pub fn held<'a>(judged: impl Iterator<Item = &'a Judged>) -> String {
+    let (mut all, mut broken) = (0, 0);
+    for judged in judged.filter(|it| judges(it)) {
+        all += 1;
+        broken += usize::from(is_broken(judged));
+    }
+    match (all, broken) {
+        (0, _) => "–".to_owned(),
+        (_, 0) => format!("{all}"),
+        _ => format!("**{}**/{all}", all - broken),
+    }
 }
 
 /// The rules that at least one server breaks as rows and the servers as
@@ -320,7 +329,9 @@ fn chapter(id: &str) -> &str {
         ("6455", "5") => "framing (§5)",
         ("6455", "7") => "closing (§7)",
         ("6455", "8") => "text (§8)",
-        ("6455", _) => "extensions, limits (§9, §10)",
+        ("6455", _) => "extensions, limits, TLS (§9, §10)",
+        ("7692", _) => "permessage-deflate (RFC 7692)",
+        ("8441" | "9220", _) => "WebSocket over HTTP/2 (RFC 8441)",
         ("hostile", _) => "hostile clients (advice)",
         _ => "HTTP around the upgrade (RFC 9110, 9112)",
     }

@@ -264,6 +264,29 @@ async fn every_case_passes_on_the_reference() {
     assert!(wrong.is_empty(), "{wrong}");
 }
 
+/// What carries the frames makes no difference to any case of frames.
+#[tokio::test(flavor = "multi_thread")]
+async fn frames_are_judged_alike_over_tls_and_http2() {
+    let mut wrong = String::new();
+    for kind in [Kind::Secure, Kind::Http2] {
+        let plain = cases::all().filter(|case| meets(case) == Meets::Plain);
+        let judged = over(kind, None, plain.collect()).await;
+        let judges = judged
+            .iter()
+            .filter(|it| it.outcome != Outcome::Unsupported);
+        assert!(judges.count() > 300, "{kind:?}");
+        for judged in judged {
+            if !matches!(
+                judged.outcome,
+                Outcome::Pass | Outcome::Info | Outcome::Unsupported
+            ) {
+                wrong += &format!("\n{kind:?}: {}", Explained(&judged));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong}");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn each_mutant_fails_exactly_the_cases_that_it_lists() {
     let mut failed_by_any = BTreeSet::new();
@@ -2460,7 +2483,10 @@ const CATALOGUE: &[(Defect, &[&str])] = &[
     ),
     (
         Defect::TlsMayBePassedBy,
-        &["6455/4.2.2/everything-is-in-the-tunnel"],
+        &[
+            "6455/4.2.2/everything-is-in-the-tunnel",
+            "6455/4.2.2/no-switch-without-tls",
+        ],
     ),
     (
         Defect::NoCloseNotify,
