@@ -205,9 +205,6 @@ fn pages(columns: &[Results<'_>]) -> Vec<Trial> {
 /// and compressed.
 fn ways_table(columns: &[Results<'_>]) -> String {
     let is_deflate = |it: &&Judged| it.case.id.starts_with("7692/");
-    let is_plain = |it: &Results<'_>| {
-        it.variant.over == Over::Http1 && it.variant.tls.ca.is_none()
-    };
     let mut servers: Vec<_> = columns.iter().map(|it| it.server).collect();
     servers.dedup_by_key(|server| &server.name);
     let mut table = "|  | HTTP/1.1 | wss | HTTP/2 | permessage-deflate |\n\
@@ -224,7 +221,7 @@ fn ways_table(columns: &[Results<'_>]) -> String {
         };
         let plain = of_server().find(|it| it.label.ends_with("/echo"));
         let secure = of_server().find(|it| {
-            it.variant.over == Over::Http1 && it.variant.tls.ca.is_some()
+            it.variant.over == Over::Http1 && !it.variant.is_plain()
         });
         let http2 = of_server().find(|it| it.variant.over == Over::Http2);
         let deflate = of_server()

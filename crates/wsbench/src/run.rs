@@ -182,6 +182,9 @@ fn load(files: &[PathBuf]) -> Vec<Server> {
     servers.collect()
 }
 
+/// Of the repository's own servers these are measured if nobody says which.
+const DEFAULT_VARIANTS: [&str; 2] = ["echo", "production"];
+
 /// The variants that are asked for.
 fn targets<'a>(
     servers: &'a [Server],
@@ -192,7 +195,12 @@ fn targets<'a>(
         .filter(|(server, name, _)| {
             let label = format!("{}/{name}", server.name);
             let (variants, filters) = (&arguments.variant, &arguments.filter);
-            (variants.is_empty() || variants.iter().any(|it| it == name))
+            let is_wanted = match (&variants[..], &arguments.config[..]) {
+                ([], []) => DEFAULT_VARIANTS.contains(name),
+                ([], _) => true,
+                (wanted, _) => wanted.iter().any(|it| it == name),
+            };
+            is_wanted
                 && (filters.is_empty()
                     || filters
                         .iter()
@@ -201,6 +209,18 @@ fn targets<'a>(
         .collect();
     if fitting.is_empty() {
         usage("no server is what --variant and --filter ask for");
+    }
+    let (fitting, beside): (Vec<_>, Vec<_>) = fitting
+        .into_iter()
+        .partition(|(.., variant)| variant.is_plain());
+    for (server, name, _) in &beside {
+        anstream::eprintln!(
+            "{}/{name} is left out: wsbench speaks neither TLS nor HTTP/2",
+            server.name
+        );
+    }
+    if fitting.is_empty() {
+        usage("no server is left that speaks HTTP/1.1 without TLS");
     }
     let mut labels = HashSet::new();
     for (server, name, _) in &fitting {

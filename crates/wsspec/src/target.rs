@@ -133,7 +133,7 @@ pub struct Handshake {
 }
 
 /// Whom to trust; paths are relative to the folder of the file.
-#[derive(Clone, Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct TrustTable {
     /// A file of certificates in PEM that are trusted.
@@ -146,6 +146,12 @@ pub struct TrustTable {
 }
 
 impl Variant {
+    /// Whether it is reached by HTTP/1.1, without TLS.
+    #[must_use]
+    pub fn is_plain(&self) -> bool {
+        self.over == Over::Http1 && self.tls == TrustTable::default()
+    }
+
     /// What the variant declares.
     #[must_use]
     pub fn declared(&self) -> Declared {
@@ -175,10 +181,7 @@ impl Variant {
             || self.run.is_some()
             || self.url.is_some()
             || self.needs.is_some()
-            || self.over != Over::default()
-            || self.tls.ca.is_some()
-            || self.tls.server_name.is_some()
-            || self.tls.insecure;
+            || !self.is_plain();
         if how_to_start {
             return Some(
                 "is started as its variant is; it can only add arguments",
