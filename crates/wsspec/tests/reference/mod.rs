@@ -826,6 +826,8 @@ struct Connection {
     message: Option<(Opcode, Vec<u8>)>,
     fragments: usize,
     text: Utf8,
+    /// Whether the opening handshake has succeeded.
+    is_open: bool,
     failed: bool,
     /// Whether the frame before was a Ping.
     after_ping: bool,
@@ -884,6 +886,7 @@ impl Connection {
             message: None,
             fragments: 0,
             text: Utf8::default(),
+            is_open: false,
             failed: false,
             after_ping: false,
             held_back: Vec::new(),
@@ -916,6 +919,7 @@ impl Connection {
             false => self.open(connection.1).await,
         };
         if opened.is_some() {
+            self.is_open = true;
             if self.has(Defect::LargeBuffers) {
                 self.kept.push(vec![1; 1 << 20]);
             }
@@ -1689,7 +1693,7 @@ impl Connection {
             true => self.has(Defect::FailsAndStaysOpen),
             false => self.has(Defect::TcpStaysOpen),
         };
-        if self.has(Defect::ResetsAfterClose) && !self.failed {
+        if self.has(Defect::ResetsAfterClose) && self.is_open && !self.failed {
             _ = self.stream.set_zero_linger();
             return;
         }
