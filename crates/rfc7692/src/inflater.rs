@@ -219,7 +219,7 @@ fn compressed(
             symbol @ 0..4 => (usize::from(symbol) + 1, 0),
             symbol @ 4..30 => {
                 let extra = symbol.to_le_bytes()[0] / 2 - 1;
-                ((2 + usize::from(symbol % 2) << extra) + 1, extra)
+                (((2 + usize::from(symbol % 2)) << extra) + 1, extra)
             }
             _ => return Err(NotInflated::Symbol),
         };

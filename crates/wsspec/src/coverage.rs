@@ -19,13 +19,6 @@ pub enum Coverage {
     Unexplained,
 }
 
-/// Autobahn's groups without a case here yet: how many each sub-group has,
-/// and what they are about.
-const NOT_CARRIED: [(u8, &[u8], &str); 2] = [
-    (12, &[18; 5], "permessage-deflate; not yet"),
-    (13, &[18; 7], "permessage-deflate; not yet"),
-];
-
 /// Every rule with what tests it.
 pub fn rules() -> impl Iterator<Item = (&'static Clause, Coverage)> {
     let mut by_clause: BTreeMap<&str, Vec<&Case>> = BTreeMap::new();
@@ -59,20 +52,12 @@ fn reason(id: &str) -> Option<&'static str> {
 }
 
 /// Every id of Autobahn|Testsuite 25.10.1 in its order, with the case that
-/// carries it or what it is about.
+/// carries it.
 #[must_use]
-pub fn autobahn() -> Vec<(String, Result<&'static Case, &'static str>)> {
-    let carried = crate::cases::all()
-        .filter_map(|case| Some((case.autobahn?.to_owned(), Ok(case))));
-    let not_carried = NOT_CARRIED
-        .iter()
-        .flat_map(|(group, counts, what)| {
-            (1..).zip(*counts).flat_map(move |(sub, count)| {
-                (1..=*count)
-                    .map(move |n| (format!("{group}.{sub}.{n}"), Err(*what)))
-            })
-        });
-    let mut all: Vec<_> = carried.chain(not_carried).collect();
+pub fn autobahn() -> Vec<(&'static str, &'static Case)> {
+    let mut all: Vec<_> = crate::cases::all()
+        .filter_map(|case| Some((case.autobahn?, case)))
+        .collect();
     all.sort_by_cached_key(|(id, _)| {
         let parts = id
             .split('.')
@@ -90,13 +75,9 @@ pub fn page() -> String {
         .iter()
         .filter(|(_, coverage)| matches!(coverage, Coverage::Cases(_)));
     let autobahn = autobahn();
-    let carried = autobahn
-        .iter()
-        .filter(|(_, by)| by.is_ok())
-        .count();
     let mut page = format!(
-        "{} cases test {} of the {} rules, and carry {carried} of the {} \
-         cases of Autobahn|Testsuite.\n\n## Rules\n\n\
+        "{} cases test {} of the {} rules, and carry all {} cases of \
+         Autobahn|Testsuite.\n\n## Rules\n\n\
          `/*` stands for all cases whose ids begin so; *implied* is a rule \
          that the RFC states without capitals.\n",
         crate::cases::all().count(),
@@ -128,21 +109,8 @@ pub fn page() -> String {
         );
     }
     page += "\n## Autobahn|Testsuite\n\n| its case | carried by |\n|---|---|\n";
-    for run in autobahn.chunk_by(|(one, by), (other, then)| {
-        let same =
-            |id: &str| id.rsplit_once('.').map(|(sub, _)| sub.to_owned());
-        by.is_err() && then.is_err() && same(one) == same(other)
-    }) {
-        let (first, by) = &run[0];
-        let (last, _) = &run[run.len() - 1];
-        let by = match by {
-            Ok(case) => format!("`{}`", case.id),
-            Err(what) => format!("– {what}"),
-        };
-        _ = match run.len() {
-            1 => writeln!(page, "| {first} | {by} |"),
-            _ => writeln!(page, "| {first} to {last} | {by} |"),
-        };
+    for (id, case) in autobahn {
+        _ = writeln!(page, "| {id} | `{}` |", case.id);
     }
     page
 }

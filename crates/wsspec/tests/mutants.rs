@@ -46,6 +46,10 @@ enum Meets {
     Rated,
     /// The endpoint closes connections when their time is over.
     Timed,
+    /// The endpoint agrees to compress.
+    Deflate,
+    /// The same; what takes long, as it is many messages.
+    Compressed,
     /// The endpoint is behind TLS.
     Secure,
     /// The endpoint is behind HTTP/2.
@@ -74,6 +78,9 @@ const MEETS: &[(Meets, &str)] = &[
     (Meets::Timed, "hostile/slow/no-message"),
     (Meets::Timed, "hostile/slow/too-old"),
     (Meets::Timed, "hostile/slow/reads-nothing"),
+    (Meets::Deflate, "7692/*"),
+    (Meets::Compressed, "7692/7.1/*"),
+    (Meets::Compressed, "7692/7.2/*"),
     (Meets::Secure, "6455/10.6/*"),
     (Meets::Secure, "6455/4.2.2/no-switch-without-tls"),
     (Meets::Secure, "6455/4.2.2/failed-tls-handshake-ends"),
@@ -99,27 +106,46 @@ fn is_met(defect: Option<Defect>, meets: Meets) -> bool {
     use Defect as D;
     let Some(defect) = defect else { return true };
     let ways: &[Meets] = match defect {
-        D::TextAsBinary
-        | D::BinaryAsText
-        | D::EchoCut
-        | D::EmptyNotEchoed
+        D::WrongOctets => &[
+            Meets::Plain,
+            Meets::Large,
+            Meets::Deflate,
+            Meets::Compressed,
+            Meets::Secure,
+        ],
+        D::TextAsBinary | D::BinaryAsText | D::EmptyNotEchoed => {
+            &[Meets::Plain, Meets::Large, Meets::Deflate]
+        }
+        D::EchoCut
         | D::EchoInFragments
         | D::FewFragments
         | D::FragmentsCounted
         | D::FrameInOneSegment => &[Meets::Plain, Meets::Large],
-        _ if defect >= D::ShutdownSilent && defect < D::NumberNotKept => {
-            &[Meets::Process]
-        }
-        D::NumberNotKept | D::NumberRefusedWith400 => &[Meets::Limited],
-        D::RateNotKept | D::RateRefusedWith400 => &[Meets::Rated],
-        D::WrongOctets => &[Meets::Plain, Meets::Large, Meets::Secure],
-        D::UnmaskedAccepted => &[Meets::Plain, Meets::Http2],
+        D::EmptyFragmentIsError
+        | D::EmptyLastFragmentIgnored
+        | D::FailsWithoutClose
+        | D::FailsWith1000
+        | D::FailsWith1011
+        | D::FailsAndStaysOpen => &[Meets::Plain, Meets::Deflate],
+        D::NoTakeoverNotKept
+        | D::ServerWindowNotKept
+        | D::NeverCompresses
+        | D::BufferUsedAgain
+        | D::InflatesWith9Bits
+        | D::CountsTo256 => &[Meets::Deflate, Meets::Compressed],
         D::TlsAwaitedAsHttp => &[Meets::Plain],
         D::Http2KeepsEmptyFrames | D::Http2StalledHasRoom => {
             &[Meets::Http2Process]
         }
         _ if defect >= D::Http2SettingNotSaid => &[Meets::Http2],
         _ if defect >= D::TlsNotNeeded => &[Meets::Secure],
+        _ if defect >= D::UnknownParameterAccepted => &[Meets::Deflate],
+        _ if defect >= D::ShutdownSilent && defect < D::NumberNotKept => {
+            &[Meets::Process]
+        }
+        D::NumberNotKept | D::NumberRefusedWith400 => &[Meets::Limited],
+        D::RateNotKept | D::RateRefusedWith400 => &[Meets::Rated],
+        D::UnmaskedAccepted => &[Meets::Plain, Meets::Http2],
         _ if defect >= D::IdleNotTimed => &[Meets::Timed],
         D::AnyLengthAwaited => &[Meets::Plain, Meets::Process],
         _ if defect >= D::AllocatesAnnounced => &[Meets::Process],
@@ -142,6 +168,8 @@ async fn judge(defect: Option<Defect>) -> Vec<Judged> {
         Meets::Limited,
         Meets::Rated,
         Meets::Timed,
+        Meets::Deflate,
+        Meets::Compressed,
         Meets::Secure,
         Meets::Http2,
         Meets::Http2Process,
@@ -169,6 +197,9 @@ async fn judge(defect: Option<Defect>) -> Vec<Judged> {
             Meets::Limited => as_process(Kind::Limited, defect, cases).await,
             Meets::Rated => as_process(Kind::Rated, defect, cases).await,
             Meets::Timed => over(Kind::Timed, defect, cases).await,
+            Meets::Deflate | Meets::Compressed => {
+                over(Kind::Deflate, defect, cases).await
+            }
             Meets::Secure => over(Kind::Secure, defect, cases).await,
             Meets::Http2 => over(Kind::Http2, defect, cases).await,
             Meets::Http2Process => as_process(Kind::Http2, defect, cases).await,
@@ -535,8 +566,13 @@ fn names(pattern: &str, case: &Case) -> bool {
     };
     match pattern {
         AUTOBAHN => case.autobahn.is_some(),
-        NEEDS_A_CONNECTION => any(NEEDS_A_CONNECTION_CASES),
+        NEEDS_A_CONNECTION => {
+            any(NEEDS_A_CONNECTION_CASES)
+                && case.id != "hostile/handshake/tls-at-a-plain-port"
+        }
         NEEDS_AN_ECHO => any(NEEDS_AN_ECHO_CASES),
+        NEEDS_A_COMPRESSED_ECHO => any(NEEDS_A_COMPRESSED_ECHO_CASES),
+        REFERS_FAR_BACK => any(REFERS_FAR_BACK_CASES),
         NEEDS_AN_ANSWER_TO_CLOSE => any(NEEDS_AN_ANSWER_TO_CLOSE_CASES),
         pattern => matches(pattern, case.id),
     }
@@ -624,6 +660,48 @@ const NEEDS_AN_ECHO_CASES: &[&str] = &[
     "hostile/handshake/long-offer/*",
     "hostile/handshake/odd-extension/*",
     "hostile/handshake/frames-behind-the-request",
+    "7692/7/*",
+];
+
+const NEEDS_A_COMPRESSED_ECHO: &str = "(has a message echoed compressed)";
+
+/// What a case can be that has a message echoed where that was agreed.
+const NEEDS_A_COMPRESSED_ECHO_CASES: &[&str] = &[
+    "7692/5/answer-fits-the-offer",
+    "7692/6/opcode-is-the-messages/*",
+    "7692/6/server-sets-rsv1-on-first-frames",
+    "7692/6/utf8-is-for-the-inflated-text",
+    "7692/6.1/*",
+    "7692/6.2/*",
+    "7692/7.1.1/client-context-is-kept",
+    "7692/7.1.1.1/no-takeover-is-answered",
+    "7692/7.1.1.1/no-takeover-is-kept",
+    "7692/7.1.1.2/fresh-messages-are-echoed",
+    "7692/7.1.2.1/window-is-kept/*",
+    "7692/7.1.2.2/*",
+    "7692/7.2.1/tail-is-cut",
+    "7692/7.2.2/not-inflating-fails/*",
+    "7692/7.2.2/unfinished-block-fails/*",
+    "7692/7.2.3/*",
+    "7692/7.2.3.4/*",
+    "7692/7.2.3.6/empty-*",
+    "7692/8/at-the-limit-is-echoed",
+    "7692/8/length-tells",
+];
+
+const REFERS_FAR_BACK: &str = "(sends what refers over 256 octets back)";
+
+/// What a case can be where something is said again much later.
+const REFERS_FAR_BACK_CASES: &[&str] = &[
+    "7692/6/server-sets-rsv1-on-first-frames",
+    "7692/6.1/echoes-are-compressed",
+    "7692/6.1/fragments/*",
+    "7692/6.2/ping-between-fragments",
+    "7692/7.1.1/client-context-is-kept",
+    "7692/7.1.1.1/no-takeover-is-kept",
+    "7692/7.1.2.1/window-is-kept/*",
+    "7692/7.1.2.2/window-is-no-larger/*",
+    "7692/7.2.1/tail-is-cut",
 ];
 
 /// Each defect with the cases that it fails.
@@ -905,6 +983,7 @@ const CATALOGUE: &[(Defect, &[&str])] = &[
             "9110/7.8/*",
             "9112/*",
             "hostile/*",
+            "!hostile/handshake/tls-at-a-plain-port",
         ],
     ),
     (
@@ -1050,6 +1129,7 @@ const CATALOGUE: &[(Defect, &[&str])] = &[
         &[
             "6455/5.1/client-frames-are-masked/*",
             "6455/5.1/how-an-unmasked-frame-ends",
+            "8441/5/unmasked-frame-fails",
         ],
     ),
     (
@@ -1377,6 +1457,9 @@ const CATALOGUE: &[(Defect, &[&str])] = &[
             "6455/6.2/message-behind-message/text-of-256",
             "6455/6.2/message-behind-message/text-of-1024",
             "6455/6.2/message-behind-message/text-of-4096",
+            NEEDS_A_COMPRESSED_ECHO,
+            "!7692/6/opcode-is-the-messages/binary",
+            "!7692/8/at-the-limit-is-echoed",
         ],
     ),
     (
@@ -1421,6 +1504,8 @@ const CATALOGUE: &[(Defect, &[&str])] = &[
             "6455/6.2/message-behind-message/binary-of-256",
             "6455/6.2/message-behind-message/binary-of-1024",
             "6455/6.2/message-behind-message/binary-of-4096",
+            "7692/6/opcode-is-the-messages/binary",
+            "7692/8/at-the-limit-is-echoed",
         ],
     ),
     (
@@ -1481,6 +1566,13 @@ const CATALOGUE: &[(Defect, &[&str])] = &[
             "6455/6.2/message-behind-message/binary-of-256",
             "6455/6.2/message-behind-message/binary-of-1024",
             "6455/6.2/message-behind-message/binary-of-4096",
+            NEEDS_A_COMPRESSED_ECHO,
+            "!7692/7.2.3/any-block-is-inflated/empty-fixed",
+            "!7692/7.2.3/any-block-is-inflated/empty-dynamic",
+            "!7692/7.2.3.6/empty-message",
+            "7692/7.1/*",
+            "7692/7.2/*",
+            "6455/10.6/echo-over-tls",
         ],
     ),
     (
@@ -1505,6 +1597,9 @@ const CATALOGUE: &[(Defect, &[&str])] = &[
             "6455/8.1/text-is-echoed/empty",
             "6455/6.2/message-behind-message/text-of-0",
             "6455/6.2/message-behind-message/binary-of-0",
+            "7692/7.2.3.6/empty-*",
+            "7692/7.2.3/any-block-is-inflated/empty-fixed",
+            "7692/7.2.3/any-block-is-inflated/empty-dynamic",
         ],
     ),
     (Defect::EchoInFragments, &[]),
@@ -1653,6 +1748,7 @@ const CATALOGUE: &[(Defect, &[&str])] = &[
             "hostile/fragments/ping-between-each",
             "hostile/control/ping-behind-a-long-message",
             "hostile/text/*",
+            "7692/6.1/fragments/empty-between",
         ],
     ),
     (
@@ -1665,6 +1761,7 @@ const CATALOGUE: &[(Defect, &[&str])] = &[
             "hostile/fragments/ping-between-each",
             "hostile/control/ping-behind-a-long-message",
             "hostile/text/*",
+            "7692/6.1/fragments/empty-between",
         ],
     ),
     (
@@ -2196,6 +2293,10 @@ const CATALOGUE: &[(Defect, &[&str])] = &[
         &[
             "6455/7.1.7/close-frame-before-failing/*",
             "6455/10.4/over-the-limit-closes-with-1009/*",
+            "7692/6/misplaced-rsv1-closes-with-1002",
+            "7692/6/not-utf8-closes-with-1007",
+            "7692/7.2.2/not-inflating-closes/*",
+            "7692/8/over-the-limit-closes-with-1009",
         ],
     ),
     (
@@ -2212,6 +2313,11 @@ const CATALOGUE: &[(Defect, &[&str])] = &[
             "6455/5.5/control-is-short/close-126",
             "6455/5.5.1/longest-reason-is-utf8",
             "6455/10.4/over-the-limit-closes-with-1009/*",
+            "7692/6/misplaced-rsv1-closes-with-1002",
+            "7692/6/not-utf8-closes-with-1007",
+            "7692/7.2.2/not-inflating-closes/*",
+            "7692/8/over-the-limit-closes-with-1009",
+            "7692/6/misplaced-rsv1-fails/*",
         ],
     ),
     (
@@ -2219,6 +2325,10 @@ const CATALOGUE: &[(Defect, &[&str])] = &[
         &[
             "6455/7.1.7/close-frame-before-failing/*",
             "6455/10.4/over-the-limit-closes-with-1009/*",
+            "7692/6/misplaced-rsv1-closes-with-1002",
+            "7692/6/not-utf8-closes-with-1007",
+            "7692/7.2.2/not-inflating-closes/*",
+            "7692/8/over-the-limit-closes-with-1009",
         ],
     ),
     (
@@ -2245,6 +2355,12 @@ const CATALOGUE: &[(Defect, &[&str])] = &[
             "hostile/fragments/more-behind-invalid-text",
             "6455/5.1/how-an-unmasked-frame-ends",
             "6455/5.5.1/closes-may-cross",
+            "7692/6/misplaced-*",
+            "7692/6/not-utf8-*",
+            "7692/6/other-reserved-bits-fail/*",
+            "7692/6/rsv1-without-agreement-fails",
+            "7692/7.2.2/*",
+            "7692/8/over-the-limit-*",
         ],
     ),
     (
@@ -2475,6 +2591,344 @@ const CATALOGUE: &[(Defect, &[&str])] = &[
         &["hostile/slow/no-message", "hostile/slow/too-old"],
     ),
     (Defect::SendNotTimed, &["hostile/slow/reads-nothing"]),
+    // Agreeing on permessage-deflate.
+    (
+        Defect::UnknownParameterAccepted,
+        &["7692/7/unknown-parameter-is-declined/*"],
+    ),
+    (
+        Defect::WindowParsedAsNumber,
+        &[
+            "7692/7/bad-value-is-declined/window-08",
+            "7692/7/bad-value-is-declined/window-015",
+            "7692/7/bad-value-is-declined/window-plus-9",
+            "7692/7/bad-value-is-declined/client-window-08",
+        ],
+    ),
+    (
+        Defect::WindowIsFraction,
+        &["7692/7/bad-value-is-declined/window-8.0"],
+    ),
+    (
+        Defect::WindowNotInRange,
+        &[
+            "7692/7/bad-value-is-declined/window-0",
+            "7692/7/bad-value-is-declined/window-7",
+            "7692/7/bad-value-is-declined/window-16",
+            "7692/7/bad-value-is-declined/window-99999",
+            "7692/7/bad-value-is-declined/client-window-7",
+            "7692/7/bad-value-is-declined/client-window-16",
+        ],
+    ),
+    (
+        Defect::NegativeWindowAccepted,
+        &["7692/7/bad-value-is-declined/window-minus-*"],
+    ),
+    (
+        Defect::WindowNoNumberIsLargest,
+        &[
+            "7692/7/bad-value-is-declined/window-8.0",
+            "7692/7/bad-value-is-declined/window-text",
+            "7692/7/bad-value-is-declined/client-window-text",
+        ],
+    ),
+    (
+        Defect::WindowNeedsNoValue,
+        &["7692/7/bad-value-is-declined/window-without-value"],
+    ),
+    (
+        Defect::ValueNotRead,
+        &["7692/7/bad-value-is-declined/*-takeover-with-value"],
+    ),
+    (
+        Defect::RepeatedParameterAccepted,
+        &["7692/7/repeated-parameter-is-declined/*"],
+    ),
+    (Defect::QuotedValueDeclined, &["7692/7.1.2/value-in-quotes"]),
+    (Defect::DeclinesWith400, &["7692/5/declining-is-silent"]),
+    (
+        Defect::AllOffersAccepted,
+        &["7692/5/accepted-once", "7692/5/first-offer-is-preferred"],
+    ),
+    (
+        Defect::LastOfferPreferred,
+        &["7692/5/first-offer-is-preferred"],
+    ),
+    (Defect::FirstOfferOnly, &["7692/5/next-offer-is-accepted"]),
+    (
+        Defect::NoTakeoverDeclined,
+        &[
+            "7692/5/first-offer-is-preferred",
+            "7692/7.1.1.1/no-takeover-is-accepted",
+            "7692/7.1.1.1/no-takeover-is-kept",
+        ],
+    ),
+    (
+        Defect::NoTakeoverNotAnswered,
+        &[
+            "7692/5/first-offer-is-preferred",
+            "7692/7.1.1.1/no-takeover-is-answered",
+            "7692/7.1.1.1/no-takeover-is-kept",
+        ],
+    ),
+    (
+        Defect::NoTakeoverNotKept,
+        &[
+            "7692/7.1.1.1/no-takeover-is-answered",
+            "7692/7.1.1.1/no-takeover-is-kept",
+            "7692/7.1/no-takeover*",
+            "7692/7.1/three-offers/*",
+        ],
+    ),
+    (Defect::NoTakeoverUnasked, &[]),
+    (Defect::ClientTakeoverNotAnswered, &[]),
+    (
+        Defect::ServerWindowNotAnswered,
+        &[
+            "7692/7.1.2/value-in-quotes",
+            "7692/7.1.2.1/window-is-answered/*",
+            "7692/7.1.2.1/window-is-kept/*",
+            "7692/7.1.2.2/window-only-if-offered/with-server-window",
+        ],
+    ),
+    (
+        Defect::ServerWindowLarger,
+        &[
+            "7692/7.1.2.1/window-is-answered/*",
+            "!7692/7.1.2.1/window-is-answered/15",
+            "7692/7.1.2.1/window-is-kept/*",
+            "7692/7.1.2.2/window-only-if-offered/with-server-window",
+        ],
+    ),
+    (
+        Defect::ServerWindowAtLeast9,
+        &[
+            "7692/7.1.2.1/window-is-answered/8",
+            "7692/7.1.2.1/window-is-kept/8",
+        ],
+    ),
+    (
+        Defect::ServerWindowNotKept,
+        &[
+            "7692/7.1.2.1/window-is-kept/*",
+            "7692/7.1/no-takeover-window-9/*",
+            "7692/7.1/three-offers/*",
+            // Without takeover nothing is as far back there.
+            "!7692/7.1/*/16",
+            "!7692/7.1/*/64",
+            "!7692/7.1/*/256",
+            "7692/7.1/window-9/*",
+        ],
+    ),
+    (Defect::ServerWindowUnasked, &[]),
+    (
+        Defect::ClientWindowUnasked,
+        &[
+            "7692/*",
+            // All that don't begin with the plain offer.
+            "!7692/5/accepted-once",
+            "!7692/5/declining-is-silent",
+            "!7692/7/*",
+            "!7692/7.1.1.1/no-takeover-is-accepted",
+            "!7692/7.1.2.2/window-is-no-larger/*",
+            "!7692/7.1.2.2/window-without-a-value",
+        ],
+    ),
+    (
+        Defect::ClientWindowWithoutValue,
+        &[
+            "7692/7.1.2.2/window-is-no-larger/*",
+            "7692/7.1.2.2/window-without-a-value",
+        ],
+    ),
+    (
+        Defect::ClientWindowLarger,
+        &[
+            "7692/7.1.2.2/window-is-no-larger/*",
+            "!7692/7.1.2.2/window-is-no-larger/15",
+        ],
+    ),
+    // Compressing.
+    (
+        Defect::NeverCompresses,
+        &["7692/7.1.2.1/window-is-kept/*", "7692/7.2.1/tail-is-cut"],
+    ),
+    (Defect::Rsv1OnContinuations, &[NEEDS_A_COMPRESSED_ECHO]),
+    (
+        Defect::Rsv1OnPongs,
+        &[
+            "7692/6/server-sets-rsv1-on-first-frames",
+            "7692/6.2/ping-between-fragments",
+        ],
+    ),
+    (Defect::TailNotCut, &[NEEDS_A_COMPRESSED_ECHO]),
+    // Inflating.
+    (
+        Defect::ClientContextDropped,
+        &[
+            "7692/5/answer-fits-the-offer",
+            "7692/6/server-sets-rsv1-on-first-frames",
+            "7692/6.1/fragments/*",
+            "7692/6.1/mixed-messages",
+            "7692/6.2/*",
+            "7692/7.1.1/client-context-is-kept",
+            "7692/7.1.1.1/no-takeover-is-answered",
+            "7692/7.1.1.1/no-takeover-is-kept",
+            "7692/7.1.2.1/window-is-kept/*",
+            "7692/7.1.2.2/*",
+            // Shorter than what repeats, where it is the compressor's.
+            "!7692/7.1.2.2/window-is-no-larger/9",
+            "!7692/7.1.2.2/window-is-no-larger/10",
+            "!7692/7.1.2.2/window-only-if-offered/with-takeover",
+            "7692/7.2.3.6/empty-between-others",
+        ],
+    ),
+    (
+        Defect::UncompressedResetsInflater,
+        &["7692/6.1/mixed-messages"],
+    ),
+    (
+        Defect::PingResetsInflater,
+        &["7692/6.2/ping-between-fragments"],
+    ),
+    (
+        Defect::InflatesWith9Bits,
+        &[
+            REFERS_FAR_BACK,
+            "!7692/7.1.2.2/window-is-no-larger/[89]",
+            "7692/7.1/*",
+            "7692/7.2/*",
+            // Without takeover nothing is as far back there.
+            "!7692/7.[12]/*/16",
+            "!7692/7.[12]/*/64",
+            "!7692/7.[12]/*/256",
+            "!7692/7.2/compressed/1024",
+        ],
+    ),
+    (
+        Defect::InflatesWith8Bits,
+        &[REFERS_FAR_BACK, "!7692/7.1.2.2/window-is-no-larger/8"],
+    ),
+    (
+        Defect::BufferUsedAgain,
+        &[
+            "7692/7.1.2.2/window-is-no-larger/*",
+            "7692/7.2.3.6/empty-between-others",
+            "7692/7.2/html/*",
+        ],
+    ),
+    (
+        Defect::CountsTo256,
+        &["7692/7.[12]/*/16", "7692/7.[12]/*/64", "7692/7.[12]/*/256"],
+    ),
+    (
+        Defect::FragmentsInflatedAlone,
+        &["7692/6.1/fragments/*", "7692/6.2/ping-between-fragments"],
+    ),
+    (
+        Defect::StoredNotKnown,
+        &[
+            "7692/6/utf8-is-for-the-inflated-text",
+            "7692/7.1.2.2/window-is-no-larger/*",
+            "7692/7.2.3/any-block-is-inflated/last-stored",
+            "7692/7.2.3/any-block-is-inflated/one-of-each",
+            "7692/7.2.3/any-block-is-inflated/reference-into-*",
+            "7692/7.2.3/any-block-is-inflated/stored",
+        ],
+    ),
+    (
+        Defect::FixedNotKnown,
+        &[
+            NEEDS_A_COMPRESSED_ECHO,
+            "!7692/6/utf8-is-for-the-inflated-text",
+            "!7692/7.1.1.2/fresh-messages-are-echoed",
+            "!7692/7.1.2.1/window-is-kept/1*",
+            "!7692/7.1.2.2/window-is-no-larger/*",
+            "!7692/7.2.2/*",
+            "!7692/7.2.3/*stored",
+            "!7692/7.2.3/*dynamic",
+            "!7692/7.2.3/any-block-is-inflated/one-of-each",
+            "!7692/7.2.3/any-block-is-inflated/reference-into-*",
+            "!7692/7.2.3.6/empty-message",
+            "!7692/8/*",
+        ],
+    ),
+    (
+        Defect::DynamicNotKnown,
+        &[
+            "7692/6.1/fragments/*",
+            "7692/7.1.1/client-context-is-kept",
+            "7692/7.1.1.1/no-takeover-is-kept",
+            "7692/7.1.1.2/fresh-messages-are-echoed",
+            "7692/7.1.2.1/window-is-kept/*",
+            "7692/7.1.2.2/window-is-no-larger/*",
+            "7692/7.2.3/any-block-is-inflated/*dynamic",
+            "7692/8/at-the-limit-is-echoed",
+            "7692/8/over-the-limit-closes-with-1009",
+        ],
+    ),
+    (
+        Defect::LastBlockEndsInflater,
+        &["7692/7.2.3.4/last-block-and-next-message"],
+    ),
+    (
+        Defect::EndsAtLastBlock,
+        &["7692/7.2.3/any-block-is-inflated/more-behind-the-last"],
+    ),
+    (
+        Defect::EndsAtTail,
+        &["7692/7.2.3/any-block-is-inflated/empty-stored-between"],
+    ),
+    (Defect::EmptyCompressedNotEchoed, &["7692/7.2.3.6/empty-*"]),
+    (Defect::NoOctetsIsEmpty, &[]),
+    (Defect::NotInflatingEchoed, &["7692/7.2.2/*"]),
+    (Defect::NotInflatingIgnored, &["7692/7.2.2/*"]),
+    (
+        Defect::UnfinishedBlockTaken,
+        &["7692/7.2.2/unfinished-block-fails/*"],
+    ),
+    (
+        Defect::CompressedNotUtf8Echoed,
+        &[
+            "7692/6/not-utf8-closes-with-1007",
+            "7692/6/not-utf8-fails/*",
+        ],
+    ),
+    (
+        Defect::Utf8OfCompressed,
+        &[
+            NEEDS_A_COMPRESSED_ECHO,
+            "!7692/6/opcode-is-the-messages/binary",
+            "!7692/8/*",
+            "!7692/7.2.2/*",
+            // These happen to be UTF-8 when they are compressed, too.
+            "!7692/7.2.3/any-block-is-inflated/empty-fixed",
+            "!7692/7.2.3/any-block-is-inflated/reference",
+            "!7692/7.2.3/any-block-is-inflated/overlapping-reference",
+            "!7692/7.2.3.6/empty-message",
+        ],
+    ),
+    (Defect::LimitOfCompressed, &["7692/8/over-the-limit-*"]),
+    (
+        Defect::Rsv1InControlIgnored,
+        &[
+            "7692/6/misplaced-rsv1-closes-with-1002",
+            "7692/6/misplaced-rsv1-fails/*",
+            "!7692/6/misplaced-rsv1-fails/continuation*",
+        ],
+    ),
+    (
+        Defect::Rsv1InContinuationIgnored,
+        &["7692/6/misplaced-rsv1-fails/continuation*"],
+    ),
+    (
+        Defect::OtherBitsIgnored,
+        &["7692/6/other-reserved-bits-fail/*"],
+    ),
+    (
+        Defect::Rsv1WithoutAgreement,
+        &["7692/6/rsv1-without-agreement-fails"],
+    ),
     // TLS.
     (Defect::TlsNotNeeded, &["6455/4.2.2/no-switch-without-tls"]),
     (

@@ -77,10 +77,9 @@ fn every_rule_has_a_case_or_a_reason_and_no_rule_both() {
 }
 
 #[test]
-fn each_of_autobahns_cases_is_carried_or_told() {
+fn each_of_autobahns_cases_is_carried_once() {
     let all = coverage::autobahn();
     assert_eq!(all.len(), 517);
-    assert_eq!(all.iter().filter(|(_, by)| by.is_ok()).count(), 301);
     let ids: HashSet<_> = all.iter().map(|(id, _)| id).collect();
     assert_eq!(ids.len(), all.len());
 }
@@ -104,13 +103,5 @@ fn every_rule_is_a_sentence() {
             "{}: {rule}",
             case.id
         );
-    }
-}
-
-#[test]
-fn every_autobahn_case_is_carried_at_most_once() {
-    let mut seen = HashSet::new();
-    for id in cases::all().filter_map(|case| case.autobahn) {
-        assert!(seen.insert(id), "{id} is carried twice");
     }
 }

@@ -1,9 +1,9 @@
 //! Autobahn's words for broken servers are those that Autobahn itself has
 //! given to servers broken in the same way.
 //!
-//! Base: the reference endpoint gets OK/OK in all 301 cases of groups 1 to 7,
-//! 9 and 10 but the three that are informational. Each row is one defect with
-//! the cases whose words it changes, as measured with the original.
+//! Base: the reference endpoint gets OK/OK in all 517 cases but the three that
+//! are informational. Each row is one defect with the cases whose words it
+//! changes, as measured with the original.
 
 #[expect(dead_code, reason = "these tests need a part of it")]
 mod reference;
@@ -19,11 +19,31 @@ use wsspec::{Endpoint, Runner, cases};
 type Words = BTreeMap<&'static str, (String, String)>;
 
 async fn words(defect: Option<Defect>) -> Words {
-    let reference = Reference::start_as(Kind::Large, defect).await;
+    words_as(Kind::Large, defect, |defect, id| {
+        !is_compressed(id) && (is_told_of_group_9(defect) || !covers("9", id))
+    })
+    .await
+}
+
+/// The words for groups 12 and 13.
+async fn words_compressed(kind: Kind, defect: Option<Defect>) -> Words {
+    words_as(kind, defect, |_, id| is_compressed(id)).await
+}
+
+async fn words_as(
+    kind: Kind,
+    defect: Option<Defect>,
+    is_run: fn(Option<Defect>, &str) -> bool,
+) -> Words {
+    let reference = Reference::start_as(kind, defect).await;
     let url = reference.url().parse().expect("a URL");
     // Not with Autobahn's own timers, which a busy machine could outrun.
     let endpoint = Endpoint::new(url, Duration::from_millis(200));
-    words_over(endpoint, 64, is_told_of_group_9(defect)).await
+    words_over(endpoint, 64, |id| is_run(defect, id)).await
+}
+
+fn is_compressed(id: &str) -> bool {
+    covers("12", id) || covers("13", id)
 }
 
 /// Whether the original's words for group 9 are known, too.
@@ -37,12 +57,10 @@ fn is_told_of_group_9(defect: Option<Defect>) -> bool {
 async fn words_over(
     endpoint: Endpoint,
     jobs: usize,
-    with_group_9: bool,
+    is_run: impl Fn(&str) -> bool,
 ) -> Words {
-    let carrying = cases::all().filter(|case| {
-        let carries = case.autobahn;
-        carries.is_some_and(|id| with_group_9 || !covers("9", id))
-    });
+    let carrying =
+        cases::all().filter(|case| case.autobahn.is_some_and(&is_run));
     let judged = Runner::new(endpoint, jobs)
         .run(carrying, |_| {})
         .await;
@@ -79,8 +97,9 @@ const INFORMATIONAL: [&str; 3] = ["7.1.6", "7.13.1", "7.13.2"];
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_server_without_defect_is_ok_in_every_case() {
-    let words = words(None).await;
-    assert_eq!(words.len(), 301);
+    let mut words = words(None).await;
+    words.extend(words_compressed(Kind::Deflate, None).await);
+    assert_eq!(words.len(), 517);
     for (id, (behavior, close)) in words {
         let expected = match INFORMATIONAL.contains(&id) {
             true => "INFORMATIONAL",
@@ -89,6 +108,35 @@ async fn a_server_without_defect_is_ok_in_every_case() {
         assert_eq!((&*behavior, &*close), (expected, expected), "{id}");
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_does_not_compress_has_not_implemented_it() {
+    let words = words_compressed(Kind::Plain, None).await;
+    assert_eq!(words.len(), 216);
+    for (id, (behavior, close)) in words {
+        assert_eq!((&*behavior, &*close), ("UNIMPLEMENTED", "OK"), "{id}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_compression_autobahn_sees_what_comes_back_alone() {
+    for (defect, expected) in COMPRESSED {
+        let words = words_compressed(Kind::Deflate, Some(*defect)).await;
+        assert_eq!(words.len(), 216);
+        for (id, words) in words {
+            let words = (&*words.0, &*words.1);
+            assert_eq!(words, (*expected, "OK"), "{defect:?} {id}");
+        }
+    }
+}
+
+/// Each defect with the word that all of groups 12 and 13 get.
+const COMPRESSED: &[(Defect, &str)] = &[
+    (Defect::NeverCompresses, "OK"),
+    (Defect::NoTakeoverNotAnswered, "OK"),
+    (Defect::ServerWindowNotAnswered, "OK"),
+    (Defect::WrongOctets, "FAILED"),
+];
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_defect_moves_the_words_that_it_moved_in_autobahn() {
@@ -296,7 +344,7 @@ async fn words_with_timers(defect: Defect) -> Words {
     let url = reference.url().parse().expect("a URL");
     let mut endpoint = Endpoint::new(url, Duration::from_secs(1));
     endpoint.autobahn_timers = true;
-    words_over(endpoint, 64, false).await
+    words_over(endpoint, 64, |id| !is_compressed(id) && !covers("9", id)).await
 }
 
 #[tokio::test]

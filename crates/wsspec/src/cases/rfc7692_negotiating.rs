@@ -5,7 +5,7 @@
 //! not judged.
 
 use rfc6455::Frame;
-use rfc7692::Agreement;
+use rfc7692::{Agreement, Blocks};
 
 use crate::case::{cases, family};
 use crate::opener::{Offered, Opener, not_agreed};
@@ -419,10 +419,23 @@ async fn client_window_is_no_larger(opener: &mut Opener, bits: u8) -> Verdict {
     let offer = format!("{PLAIN}; client_max_window_bits={bits}");
     let offered = answer_to(opener, &offer).await?;
     let mut peer = offered.into_deflated()?;
+    // What repeats does so just inside of the window.
+    let text = noise((3 << bits) / 4).repeat(3);
     for _ in 0..2 {
-        let text = Frame::text(noise(1500).repeat(8));
+        let text = Frame::text(text.clone());
         peer.send_compressed(text.clone()).await?;
         peer.expect(text).await?;
     }
-    Ok(())
+    // The same by hand, which no compressor is sure to do: as far back as it
+    // may be.
+    let agreement = peer.agreement().ok_or_else(not_agreed)?;
+    let distance = 1 << agreement.client_window_bits;
+    let text = noise(usize::from(distance));
+    let blocks = Blocks::new().stored(&text);
+    let payload = blocks.reference(b"", distance).message();
+    let echo = [&text[..], &text[..3]].concat();
+    peer.will_inflate(echo.len());
+    peer.send(Frame::text(payload).with_rsv(rfc7692::RSV1))
+        .await?;
+    peer.expect(Frame::text(echo)).await
 }

@@ -4,6 +4,7 @@
 //! Without a [`Defect`] every case passes on it. Each defect is a bug that
 //! real servers have or had, so the list reads as a catalogue of them.
 
+mod deflate;
 mod front;
 mod guard;
 mod http;
@@ -22,12 +23,15 @@ use rfc6455::{
     Decoder, Frame, LengthForm, MaskingKey, Opcode, Rules, Sender, StatusCode,
     Violation,
 };
+use rfc7692::{Agreement, Parameters, RSV1};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{oneshot, watch};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 use wsspec::{Declared, Endpoint, Over, Tls, Trust};
+
+use deflate::{Deflate, Negotiated};
 
 /// The largest message that is echoed.
 const MOST_OF_MESSAGE: u64 = 1 << 20;
@@ -512,6 +516,125 @@ defects! {
     /// A client may take what time it likes to read.
     SendNotTimed,
 
+    // Agreeing on permessage-deflate.
+    /// A parameter that the extension does not define is left out.
+    UnknownParameterAccepted,
+    /// A window is whatever can be parsed as its number: +9, 08.
+    WindowParsedAsNumber,
+    /// Of a window that is a fraction the whole part counts.
+    WindowIsFraction,
+    /// A window out of range is taken for the next that is in it.
+    WindowNotInRange,
+    /// A negative window is taken without its sign.
+    NegativeWindowAccepted,
+    /// A window that is no number is taken for the largest.
+    WindowNoNumberIsLargest,
+    /// server_max_window_bits without a value is taken for the largest.
+    WindowNeedsNoValue,
+    /// A value of a parameter that takes none is not read.
+    ValueNotRead,
+    /// Of a repeated parameter the first counts.
+    RepeatedParameterAccepted,
+    /// A value in quotes is none.
+    QuotedValueDeclined,
+    /// An offer that can't be accepted is refused with 400.
+    DeclinesWith400,
+    /// Every offer is accepted, each with an element of the answer.
+    AllOffersAccepted,
+    /// Of several offers the last is accepted.
+    LastOfferPreferred,
+    /// Of several offers only the first is looked at.
+    FirstOfferOnly,
+    /// An offer with server_no_context_takeover is declined.
+    NoTakeoverDeclined,
+    /// server_no_context_takeover is not answered.
+    NoTakeoverNotAnswered,
+    /// server_no_context_takeover is answered, and the context kept.
+    NoTakeoverNotKept,
+    /// server_no_context_takeover is answered unasked, which may be.
+    NoTakeoverUnasked,
+    /// client_no_context_takeover is not answered, which need not be.
+    ClientTakeoverNotAnswered,
+    /// server_max_window_bits is not answered.
+    ServerWindowNotAnswered,
+    /// server_max_window_bits is answered with one bit more.
+    ServerWindowLarger,
+    /// A server_max_window_bits of 8 is answered with 9.
+    ServerWindowAtLeast9,
+    /// server_max_window_bits is answered, and a window of 15 bits used.
+    ServerWindowNotKept,
+    /// server_max_window_bits is answered unasked, which may be.
+    ServerWindowUnasked,
+    /// client_max_window_bits is answered unasked.
+    ClientWindowUnasked,
+    /// client_max_window_bits is answered without a value.
+    ClientWindowWithoutValue,
+    /// client_max_window_bits is answered with one bit more.
+    ClientWindowLarger,
+
+    // Compressing.
+    /// Nothing is compressed, which may be.
+    NeverCompresses,
+    /// An echo comes in fragments, and each of them has RSV1.
+    Rsv1OnContinuations,
+    /// A Pong has RSV1.
+    Rsv1OnPongs,
+    /// The tail is not cut.
+    TailNotCut,
+
+    // Inflating.
+    /// What earlier messages said is forgotten.
+    ClientContextDropped,
+    /// A message that is not compressed lets the earlier ones be forgotten.
+    UncompressedResetsInflater,
+    /// A Ping inside a message lets the earlier ones be forgotten.
+    PingResetsInflater,
+    /// References reach no farther than a window of 9 bits.
+    InflatesWith9Bits,
+    /// References reach no farther than 256 octets.
+    InflatesWith8Bits,
+    /// What the message before has more than this one stays in the buffer.
+    BufferUsedAgain,
+    /// The 257th message is taken for the first.
+    CountsTo256,
+    /// Each fragment is inflated by itself.
+    FragmentsInflatedAlone,
+    /// A message that begins with a stored block does not inflate.
+    StoredNotKnown,
+    /// A message that begins with a block of the fixed code does not inflate.
+    FixedNotKnown,
+    /// A message that begins with a block of its own code does not inflate.
+    DynamicNotKnown,
+    /// Behind a block with BFINAL no message inflates.
+    LastBlockEndsInflater,
+    /// What a message has behind a block with BFINAL is not read.
+    EndsAtLastBlock,
+    /// A message ends where the tail first stands in it.
+    EndsAtTail,
+    /// A compressed message of one octet 00 is not echoed.
+    EmptyCompressedNotEchoed,
+    /// A compressed message of no octets is taken for an empty one.
+    NoOctetsIsEmpty,
+    /// What does not inflate is echoed as it is.
+    NotInflatingEchoed,
+    /// What does not inflate is passed over.
+    NotInflatingIgnored,
+    /// Data that ends inside a block is taken for an empty message.
+    UnfinishedBlockTaken,
+    /// Compressed text is not looked at.
+    CompressedNotUtf8Echoed,
+    /// Compressed text has to be UTF-8 as it comes over the wire.
+    Utf8OfCompressed,
+    /// The limit holds for what comes over the wire.
+    LimitOfCompressed,
+    /// RSV1 is not looked at in a control frame.
+    Rsv1InControlIgnored,
+    /// RSV1 is not looked at in a continuation.
+    Rsv1InContinuationIgnored,
+    /// Where RSV1 has a meaning RSV2 and RSV3 are not looked at.
+    OtherBitsIgnored,
+    /// RSV1 is a compressed message's where nothing was agreed, too.
+    Rsv1WithoutAgreement,
     // TLS.
     /// An opening handshake is taken without TLS, too.
     TlsNotNeeded,
@@ -660,6 +783,8 @@ pub(crate) enum Kind {
     Rated,
     /// An echo that closes connections when their time is over.
     Timed,
+    /// An echo of up to 1 MiB that agrees to compress.
+    Deflate,
     /// The plain one, behind TLS.
     Secure,
     /// The plain one, behind HTTP/2 that asks for an origin and a credential.
@@ -674,7 +799,7 @@ impl Kind {
             ..Declared::default()
         };
         match self {
-            Self::Plain | Self::Secure => declared,
+            Self::Plain | Self::Deflate | Self::Secure => declared,
             Self::Http2 => Declared {
                 origin: Some(guard::ORIGIN.to_owned()),
                 bearer: Some(guard::TOKEN.to_owned()),
@@ -724,8 +849,8 @@ const PING: Duration = Duration::from_millis(500);
 const CLOSE: Duration = Duration::from_millis(300);
 const SHUTDOWN: Duration = Duration::from_secs(1);
 const HANDSHAKES: usize = 8;
-const IDLE: Duration = Duration::from_millis(500);
-const AGE: Duration = Duration::from_secs(3);
+const IDLE: Duration = Duration::from_secs(1);
+const AGE: Duration = Duration::from_secs(4);
 const SEND: Duration = Duration::from_millis(500);
 
 /// What the connections of an endpoint share.
@@ -979,9 +1104,13 @@ struct Connection {
     offers: Vec<String>,
     /// The largest message that is echoed.
     most: u64,
+    /// How messages are compressed, where that was agreed.
+    deflate: Option<Deflate>,
     message: Option<(Opcode, Vec<u8>)>,
     fragments: usize,
     text: Utf8,
+    /// Whether the opening handshake has succeeded.
+    is_open: bool,
     failed: bool,
     /// Whether the frame before was a Ping.
     after_ping: bool,
@@ -1037,9 +1166,11 @@ impl Connection {
             key_with_blanks: Vec::new(),
             offers: Vec::new(),
             most,
+            deflate: None,
             message: None,
             fragments: 0,
             text: Utf8::default(),
+            is_open: false,
             failed: false,
             after_ping: false,
             held_back: Vec::new(),
@@ -1072,6 +1203,7 @@ impl Connection {
             false => self.open(connection.1).await,
         };
         if opened.is_some() {
+            self.is_open = true;
             if self.has(Defect::LargeBuffers) {
                 self.kept.push(vec![1; 1 << 20]);
             }
@@ -1363,7 +1495,16 @@ impl Connection {
                     self.answer(400, "Bad Offer", &[]).await?;
                     return Some(false);
                 }
-                self.switch(head, accept).await?;
+                let deflate = match self.shared.kind {
+                    Kind::Deflate => Negotiated::of(&head.fields, self.defect),
+                    _ => Negotiated::default(),
+                };
+                if deflate.is_declined && self.has(Defect::DeclinesWith400) {
+                    self.answer(400, "Bad Offer", &[]).await?;
+                    return Some(false);
+                }
+                self.switch(head, accept, deflate.answer).await?;
+                self.begin_to_deflate(deflate.agreement);
                 if self.has(Defect::DemandsExtension)
                     && head.fields.contains("Sec-WebSocket-Extensions")
                 {
@@ -1552,10 +1693,26 @@ impl Connection {
         }
     }
 
+    /// From the first frame on messages may be compressed.
+    fn begin_to_deflate(&mut self, agreement: Option<Agreement>) {
+        self.deflate = match agreement {
+            Some(agreement) => Some(Deflate::new(agreement, self.defect)),
+            None if self.has(Defect::Rsv1WithoutAgreement) => {
+                let plain = Agreement::from(Parameters::default());
+                let deflate = Deflate::new(plain, self.defect);
+                Some(deflate.without_compressing())
+            }
+            None => return,
+        };
+        self.decoder = Decoder::lenient(self.most);
+        self.rules = Some(Rules::new(Sender::Client).with_deflate());
+    }
+
     async fn switch(
         &mut self,
         head: &RequestHead,
         mut accept_value: String,
+        accepted: Option<String>,
     ) -> Option<()> {
         let fields = &head.fields;
         let offered = |name| {
@@ -1568,6 +1725,7 @@ impl Connection {
         ];
         let (protocol, extensions) =
             ("Sec-WebSocket-Protocol", "Sec-WebSocket-Extensions");
+        answer.extend(accepted.map(|it| (extensions, it)));
         let mut status = (101, "Switching Protocols");
         match self.defect {
             Some(Defect::Status200) => status = (200, "OK"),
@@ -1849,7 +2007,7 @@ impl Connection {
             true => self.has(Defect::FailsAndStaysOpen),
             false => self.has(Defect::TcpStaysOpen),
         };
-        if self.has(Defect::ResetsAfterClose) && !self.failed {
+        if self.has(Defect::ResetsAfterClose) && self.is_open && !self.failed {
             _ = self.stream.set_zero_linger();
             return;
         }
@@ -1938,6 +2096,17 @@ impl Connection {
         }
         match self.defect {
             Some(Defect::ReservedBitsIgnored) => header.rsv = 0,
+            Some(Defect::OtherBitsIgnored) => header.rsv &= RSV1,
+            Some(Defect::Rsv1InControlIgnored)
+                if header.opcode.is_control() =>
+            {
+                header.rsv &= !RSV1;
+            }
+            Some(Defect::Rsv1InContinuationIgnored)
+                if header.opcode == Opcode::CONTINUATION =>
+            {
+                header.rsv &= !RSV1;
+            }
             Some(Defect::ReservedBitsInControlIgnored)
                 if header.opcode.is_control() =>
             {
@@ -2092,7 +2261,20 @@ impl Connection {
         };
         let (opcode, mut payload) =
             self.message.take().unwrap_or((first, Vec::new()));
-        payload.extend_from_slice(&frame.payload);
+        let mut compressed = self
+            .rules
+            .as_ref()
+            .is_some_and(Rules::is_compressed);
+        let alone = fragment && self.has(Defect::FragmentsInflatedAlone);
+        if compressed && alone {
+            match self.inflate(opcode, &frame.payload) {
+                Ok(part) => payload.extend(part.unwrap_or_default()),
+                Err(violation) => return self.fail(&violation),
+            }
+            compressed = false;
+        } else {
+            payload.extend_from_slice(&frame.payload);
+        }
         let length = payload.len() as u64;
         if length > self.most {
             let limit = self.most;
@@ -2109,6 +2291,17 @@ impl Connection {
             return Goes::On;
         }
         self.fragments = 0;
+        if compressed {
+            payload = match self.inflate(opcode, &payload) {
+                Ok(Some(message)) => message,
+                Ok(None) => return Goes::On,
+                Err(violation) => return self.fail(&violation),
+            };
+        } else if self.has(Defect::UncompressedResetsInflater)
+            && let Some(deflate) = &mut self.deflate
+        {
+            deflate.forget();
+        }
         let opcode = match fragment && self.has(Defect::FragmentsAreText) {
             true => Opcode::TEXT,
             false => opcode,
@@ -2118,6 +2311,18 @@ impl Connection {
             self.send(held_back);
         }
         Goes::On
+    }
+
+    fn inflate(
+        &mut self,
+        opcode: Opcode,
+        payload: &[u8],
+    ) -> Result<Option<Vec<u8>>, Violation> {
+        let most = self.most;
+        match &mut self.deflate {
+            Some(deflate) => deflate.inflate(opcode, payload, most),
+            None => Err(Violation::ReservedBits(RSV1)),
+        }
     }
 
     fn echo(&mut self, mut opcode: Opcode, mut payload: Vec<u8>) {
@@ -2143,7 +2348,13 @@ impl Connection {
             }
             _ => {}
         }
-        self.send(Frame::new(opcode, payload));
+        let frames = match &mut self.deflate {
+            Some(deflate) => deflate.frames(opcode, payload),
+            None => vec![Frame::new(opcode, payload)],
+        };
+        for frame in frames {
+            self.send(frame);
+        }
     }
 
     /// Looks at a text as the defect does, after each of its frames.
@@ -2181,7 +2392,16 @@ impl Connection {
             Some(Defect::PongPadded) => payload = vec![b'_'; 126].into(),
             _ => {}
         }
-        let pong = Frame::pong(payload);
+        let mut pong = Frame::pong(payload);
+        if self.has(Defect::Rsv1OnPongs) {
+            pong = pong.with_rsv(RSV1);
+        }
+        if self.has(Defect::PingResetsInflater)
+            && self.message.is_some()
+            && let Some(deflate) = &mut self.deflate
+        {
+            deflate.forget();
+        }
         if self.has(Defect::PingAnsweredTwice) {
             self.send(pong.clone());
         }
