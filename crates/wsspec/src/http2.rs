@@ -22,6 +22,10 @@ use tokio::sync::oneshot;
 
 use crate::stream::Stream;
 
+/// What a server may send before it is read: several times what HTTP/2 begins
+/// with, so that long echoes do not wait for each round trip.
+const ROOM: u32 = 256 << 10;
+
 /// How long a connection may still say good-bye when nobody needs it any
 /// more.
 const GOOD_BYE: Duration = Duration::from_secs(2);
@@ -58,9 +62,11 @@ impl Http2Stream {
     pub(crate) async fn begin(over: Stream) -> io::Result<Self> {
         let (requests, mut connection) = client::Builder::new()
             .enable_push(false)
+            .initial_window_size(ROOM)
+            .initial_connection_window_size(ROOM)
             .handshake(over)
             .await
-            .map_err(io::Error::other)?;
+            .map_err(no_http2)?;
         let ping_pong = connection.ping_pong();
         let (in_use, no_longer) = oneshot::channel::<()>();
         tokio::spawn(async move {
@@ -195,6 +201,10 @@ fn head(answer: &Response<RecvStream>) -> ResponseHead {
         reason: String::new(),
         fields,
     }
+}
+
+fn no_http2(error: h2::Error) -> io::Error {
+    io::Error::other(format!("it does not speak HTTP/2: {error}"))
 }
 
 fn abrupt(error: h2::Error) -> io::Error {

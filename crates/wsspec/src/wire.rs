@@ -202,6 +202,9 @@ impl Wire {
             while !part.is_empty() {
                 // An end or an error counts as something said.
                 let written = self.write_or_hear(part).await?;
+                if self.deaf {
+                    return Ok(false);
+                }
                 if !self.unread.is_empty() || self.ended.is_some() {
                     self.deaf = true;
                     self.note(What::SendFailed);
@@ -295,9 +298,11 @@ impl Wire {
                 Ok(0)
             }
             Some(First::Written(Ok(count))) if count > 0 => Ok(count),
+            // It takes nothing more; what it said before is still to be read.
             Some(First::Written(_)) => {
-                self.ended = Some(End::Reset);
-                Ok(0)
+                self.deaf = true;
+                self.note(What::SendFailed);
+                Ok(octets.len())
             }
             None => Err(self.not_read()),
         }

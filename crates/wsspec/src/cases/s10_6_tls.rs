@@ -10,6 +10,7 @@ use crate::case::cases;
 use crate::dialer::{Dialer, Reply};
 use crate::peer::{Incoming, Peer};
 use crate::record::End;
+use crate::stream::Over;
 use crate::verdict::{Finding, Verdict};
 
 mod handshake {
@@ -126,7 +127,12 @@ async fn tls_at_a_plain_port(dialer: &mut Dialer) -> Verdict {
 }
 
 fn is_over_tls(peer: &Peer) -> Verdict {
-    match peer.endpoint().url.is_secure() {
+    let endpoint = peer.endpoint();
+    if endpoint.over == Over::Http2 {
+        // What is under a stream of HTTP/2 belongs to all of them.
+        return Err(Finding::Unsupported("it is about HTTP/1.1".to_owned()));
+    }
+    match endpoint.url.is_secure() {
         true => Ok(()),
         false => Err(no_tls()),
     }
