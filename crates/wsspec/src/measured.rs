@@ -12,6 +12,7 @@ use rfc6455::Frame;
 use crate::dialer::Dialer;
 use crate::endpoint::{Declared, Endpoint};
 use crate::host::Own;
+use crate::opener::Opener;
 use crate::peer::{Incoming, Peer};
 use crate::verdict::{Finding, Verdict};
 use crate::wire::Setting;
@@ -23,7 +24,7 @@ const BETWEEN_LOOKS: Duration = Duration::from_millis(20);
 #[derive(Debug)]
 pub struct Measured {
     own: Own,
-    dialer: Dialer,
+    opener: Opener,
 }
 
 impl Measured {
@@ -59,10 +60,10 @@ impl Measured {
             endpoint: Arc::new(endpoint),
             ..setting
         };
-        let dialer = Dialer::new(setting, seed);
-        let mut measured = Self { own, dialer };
+        let opener = Opener::new(Dialer::new(setting, seed));
+        let mut measured = Self { own, opener };
         let are_counted = measured.declared().max_connections.is_some();
-        let mut peer = match measured.dialer.open().await {
+        let mut peer = match measured.open().await {
             Ok(peer) => peer,
             Err(finding) => {
                 measured.end().await;
@@ -90,7 +91,7 @@ impl Measured {
         let is_it = tried.and_then(|()| {
             measured
                 .group()?
-                .listens(measured.dialer.endpoint().url.port())
+                .listens(measured.opener.endpoint().url.port())
         });
         match is_it {
             Ok(()) => Ok(measured),
@@ -115,19 +116,19 @@ impl Measured {
 
     /// Opens connections to it.
     pub fn dialer(&mut self) -> &mut Dialer {
-        &mut self.dialer
+        self.opener.dialer()
     }
 
     /// What the server declares.
     #[must_use]
     pub fn declared(&self) -> &Declared {
-        &self.dialer.endpoint().declared
+        &self.opener.endpoint().declared
     }
 
     /// How long silence lasts before it counts.
     #[must_use]
     pub fn patience(&self) -> Duration {
-        self.dialer.endpoint().patience
+        self.opener.endpoint().patience
     }
 
     /// An open connection.
@@ -136,7 +137,16 @@ impl Measured {
     ///
     /// [`Finding::Blocked`] if the server does not switch.
     pub async fn open(&mut self) -> Result<Peer, Finding> {
-        self.dialer.open().await
+        self.opener.open().await
+    }
+
+    /// An open connection with compression, as the plain offer agrees on it.
+    ///
+    /// # Errors
+    ///
+    /// As [`Opener::deflated`].
+    pub async fn deflated(&mut self) -> Result<Peer, Finding> {
+        self.opener.deflated(rfc7692::NAME).await
     }
 
     /// So many open connections.
@@ -150,7 +160,7 @@ impl Measured {
     ) -> Result<Vec<Peer>, Finding> {
         let mut peers = Vec::with_capacity(count);
         for _ in 0..count {
-            let peer = self.dialer.open().await?;
+            let peer = self.opener.open().await?;
             // The first stands for all.
             if !peers.is_empty() {
                 peer.is_aside();
@@ -168,7 +178,7 @@ impl Measured {
     /// A server that serves nobody.
     pub async fn serves(&mut self) -> Verdict {
         for _ in 0..3 {
-            let mut peer = self.dialer.open().await?;
+            let mut peer = self.opener.open().await?;
             peer.is_aside();
             peer.expect_nothing().await?;
         }
@@ -232,7 +242,7 @@ impl Measured {
     pub async fn refuses_within(&mut self, deadline: Duration) -> bool {
         let deadline = tokio::time::Instant::now() + deadline;
         let mut taken = 0;
-        while self.dialer.open().await.is_ok() {
+        while self.opener.open().await.is_ok() {
             taken += 1;
             if tokio::time::Instant::now() > deadline {
                 return false;
@@ -251,7 +261,7 @@ impl Measured {
     pub async fn open_when_possible(&mut self) -> Result<Peer, Finding> {
         let deadline = tokio::time::Instant::now() + 2 * self.patience();
         loop {
-            match self.dialer.open().await {
+            match self.opener.open().await {
                 Err(_) if tokio::time::Instant::now() < deadline => {
                     tokio::time::sleep(BETWEEN_LOOKS).await;
                 }
