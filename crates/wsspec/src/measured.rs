@@ -13,6 +13,7 @@ use crate::dialer::Dialer;
 use crate::endpoint::{Declared, Endpoint};
 use crate::host::Own;
 use crate::http2_peer::Http2Opener;
+use crate::opener::Opener;
 use crate::peer::{Incoming, Peer};
 use crate::verdict::{Finding, Verdict};
 use crate::wire::Setting;
@@ -24,7 +25,7 @@ const BETWEEN_LOOKS: Duration = Duration::from_millis(20);
 #[derive(Debug)]
 pub struct Measured {
     own: Own,
-    dialer: Dialer,
+    opener: Opener,
 }
 
 impl Measured {
@@ -60,10 +61,10 @@ impl Measured {
             endpoint: Arc::new(endpoint),
             ..setting
         };
-        let dialer = Dialer::new(setting, seed);
-        let mut measured = Self { own, dialer };
+        let opener = Opener::new(Dialer::new(setting, seed));
+        let mut measured = Self { own, opener };
         let are_counted = measured.declared().max_connections.is_some();
-        let mut peer = match measured.dialer.open().await {
+        let mut peer = match measured.open().await {
             Ok(peer) => peer,
             Err(finding) => {
                 measured.end().await;
@@ -91,7 +92,7 @@ impl Measured {
         let is_it = tried.and_then(|()| {
             measured
                 .group()?
-                .listens(measured.dialer.endpoint().url.port())
+                .listens(measured.opener.endpoint().url.port())
         });
         match is_it {
             Ok(()) => Ok(measured),
@@ -116,7 +117,7 @@ impl Measured {
 
     /// Opens connections to it.
     pub fn dialer(&mut self) -> &mut Dialer {
-        &mut self.dialer
+        self.opener.dialer()
     }
 
     /// Opens connections of HTTP/2 to it.
@@ -127,13 +128,13 @@ impl Measured {
     /// What the server declares.
     #[must_use]
     pub fn declared(&self) -> &Declared {
-        &self.dialer.endpoint().declared
+        &self.opener.endpoint().declared
     }
 
     /// How long silence lasts before it counts.
     #[must_use]
     pub fn patience(&self) -> Duration {
-        self.dialer.endpoint().patience
+        self.opener.endpoint().patience
     }
 
     /// An open connection.
@@ -142,7 +143,16 @@ impl Measured {
     ///
     /// [`Finding::Blocked`] if the server does not switch.
     pub async fn open(&mut self) -> Result<Peer, Finding> {
-        self.dialer.open().await
+        self.opener.open().await
+    }
+
+    /// An open connection with compression, as the plain offer agrees on it.
+    ///
+    /// # Errors
+    ///
+    /// As [`Opener::deflated`].
+    pub async fn deflated(&mut self) -> Result<Peer, Finding> {
+        self.opener.deflated(rfc7692::NAME).await
     }
 
     /// So many open connections.
@@ -156,7 +166,7 @@ impl Measured {
     ) -> Result<Vec<Peer>, Finding> {
         let mut peers = Vec::with_capacity(count);
         for _ in 0..count {
-            let peer = self.dialer.open().await?;
+            let peer = self.opener.open().await?;
             // The first stands for all.
             if !peers.is_empty() {
                 peer.is_aside();
@@ -174,7 +184,7 @@ impl Measured {
     /// A server that serves nobody.
     pub async fn serves(&mut self) -> Verdict {
         for _ in 0..3 {
-            let mut peer = self.dialer.open().await?;
+            let mut peer = self.opener.open().await?;
             peer.is_aside();
             peer.expect_nothing().await?;
         }
@@ -238,7 +248,7 @@ impl Measured {
     pub async fn refuses_within(&mut self, deadline: Duration) -> bool {
         let deadline = tokio::time::Instant::now() + deadline;
         let mut taken = 0;
-        while self.dialer.open().await.is_ok() {
+        while self.opener.open().await.is_ok() {
             taken += 1;
             if tokio::time::Instant::now() > deadline {
                 return false;
@@ -257,7 +267,7 @@ impl Measured {
     pub async fn open_when_possible(&mut self) -> Result<Peer, Finding> {
         let deadline = tokio::time::Instant::now() + 2 * self.patience();
         loop {
-            match self.dialer.open().await {
+            match self.opener.open().await {
                 Err(_) if tokio::time::Instant::now() < deadline => {
                     tokio::time::sleep(BETWEEN_LOOKS).await;
                 }

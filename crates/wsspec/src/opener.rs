@@ -9,7 +9,7 @@ use rfc6455::handshake::Fields;
 use rfc7692::{Agreement, Parameters};
 
 use crate::dialer::{Answer, Dialer, blocked};
-use crate::endpoint::Declared;
+use crate::endpoint::{Declared, Endpoint};
 use crate::peer::Peer;
 use crate::verdict::{Finding, Verdict};
 
@@ -31,10 +31,19 @@ impl Opener {
         Self(dialer)
     }
 
+    /// Opens connections where no extension matters.
+    pub fn dialer(&mut self) -> &mut Dialer {
+        &mut self.0
+    }
+
     /// What the server declares.
     #[must_use]
     pub fn declared(&self) -> &Declared {
-        &self.0.endpoint().declared
+        &self.endpoint().declared
+    }
+
+    pub(crate) fn endpoint(&self) -> &Endpoint {
+        self.0.endpoint()
     }
 
     /// The connection after a right opening handshake, without extensions.

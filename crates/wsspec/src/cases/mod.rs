@@ -137,6 +137,8 @@ pub fn all() -> impl Iterator<Item = &'static Case> {
         hostile::access::ORIGIN,
         hostile::access::CREDENTIAL,
         hostile::access::CASES,
+        hostile::compression::CASES,
+        hostile::compression::EMPTY_BLOCKS,
         hostile::slow::HANDSHAKE,
         hostile::slow::OPEN,
         hostile::connections::RESET,
@@ -146,6 +148,7 @@ pub fn all() -> impl Iterator<Item = &'static Case> {
         hostile::http2::MEASURED,
         hostile::process::CASES,
         hostile::process::OFFERS,
+        hostile::compression::measured::CASES,
         hostile::process::lifetime::CASES,
     ]
     .into_iter()

@@ -450,6 +450,18 @@ async fn send_blocks(
         .await
 }
 
+/// Sends what does not inflate as a compressed binary message: whatever is
+/// taken for it need not be UTF-8.
+async fn send_not_inflating(
+    peer: &mut Peer,
+    payload: fn(Blocks) -> Vec<u8>,
+) -> Verdict {
+    peer.will_inflate(1000);
+    let payload = payload(Blocks::new());
+    peer.send(Frame::binary(payload).with_rsv(RSV1))
+        .await
+}
+
 async fn blocks_are_echoed(
     peer: &mut Peer,
     blocks: fn(Blocks) -> Blocks,
@@ -502,7 +514,7 @@ async fn not_inflating_fails(
     let text = Frame::text("abc");
     peer.send(text.clone()).await?;
     peer.expect(text).await?;
-    send_blocks(peer, payload(Blocks::new()), 1000).await?;
+    send_not_inflating(peer, payload).await?;
     until_failed(peer, &[]).await.map(drop)
 }
 
@@ -510,7 +522,7 @@ async fn not_inflating_closes(
     peer: &mut Peer,
     payload: fn(Blocks) -> Vec<u8>,
 ) -> Verdict {
-    send_blocks(peer, payload(Blocks::new()), 1000).await?;
+    send_not_inflating(peer, payload).await?;
     ends_with(peer, [1007, 1002]).await
 }
 

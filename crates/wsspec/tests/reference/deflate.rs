@@ -222,6 +222,8 @@ pub(super) struct Deflate {
     before: Vec<u8>,
     /// Whether a block with BFINAL was the last that was read.
     has_ended: bool,
+    /// Whether something has not inflated.
+    has_met_garbage: bool,
 }
 
 impl Deflate {
@@ -239,6 +241,7 @@ impl Deflate {
             first: Vec::new(),
             before: Vec::new(),
             has_ended: false,
+            has_met_garbage: false,
         }
     }
 
@@ -248,6 +251,11 @@ impl Deflate {
             compresses: false,
             ..self
         }
+    }
+
+    /// Whether something has not inflated.
+    pub(super) fn has_met_garbage(&self) -> bool {
+        self.has_met_garbage
     }
 
     /// Forgets what the client has said, which no right endpoint does.
@@ -309,18 +317,40 @@ impl Deflate {
         };
         let limit = match self.defect {
             Some(Defect::LimitOfCompressed) => 4 * most,
+            // The whole would take more than this machine should give.
+            Some(Defect::InflatesWhole) => 128 << 20,
             _ => most,
         };
-        let limit = usize::try_from(limit).expect("some mebibytes");
-        let message = match self.inflater.message(&payload, limit) {
+        if self.defect == Some(Defect::BlocksReadAgain) {
+            read_blocks_again(&payload);
+        }
+        let octets =
+            |length: u64| usize::try_from(length).expect("some mebibytes");
+        let too_big = Violation::TooBig {
+            length: most + 1,
+            limit: most,
+        };
+        let message = match self.inflater.message(&payload, octets(limit)) {
+            Ok(message)
+                if self.defect == Some(Defect::InflatesWhole)
+                    && message.len() > octets(most) =>
+            {
+                return Err(too_big);
+            }
             Ok(message) => message,
             Err(NotInflated::TooLong(_)) => {
-                return Err(Violation::TooBig {
-                    length: most + 1,
-                    limit: most,
-                });
+                return match self.defect {
+                    // Whoever tests this sends zeros.
+                    Some(Defect::OverTheLimitCut) => {
+                        Ok(Some(vec![0; octets(most)]))
+                    }
+                    _ => Err(too_big),
+                };
             }
-            Err(error) => return self.not_inflated(&payload, &error),
+            Err(error) => {
+                self.has_met_garbage = true;
+                return self.not_inflated(&payload, &error);
+            }
         };
         let is_overlooked =
             self.defect == Some(Defect::CompressedNotUtf8Echoed);
@@ -386,6 +416,7 @@ impl Deflate {
         }
         let mut payload = self.compressor.message(&message);
         match self.defect {
+            Some(Defect::AnswersWithBomb) => payload = bomb(),
             Some(Defect::TailNotCut) => payload.extend_from_slice(&TAIL),
             Some(Defect::Rsv1OnContinuations) => {
                 let rest = payload.split_off(payload.len() / 2);
@@ -408,6 +439,31 @@ fn inflater(agreement: Agreement, defect: Option<Defect>) -> Inflater {
     let takes_over = agreement.client_takes_over
         && defect != Some(Defect::ClientContextDropped);
     Inflater::new(window_bits, takes_over)
+}
+
+/// Some 50 MiB of zeros, no longer than what may be said unasked.
+fn bomb() -> Vec<u8> {
+    let zeros = vec![0; 1 << 20];
+    let mut mebibyte = Compressor::new(15, false).message(&zeros);
+    mebibyte.extend_from_slice(&TAIL);
+    let mut bomb = mebibyte.repeat(50);
+    bomb.truncate(bomb.len() - TAIL.len());
+    bomb
+}
+
+/// What an inflater does that goes back to the beginning for each block, as
+/// far as blocks are seen without inflating: an empty stored one is.
+fn read_blocks_again(payload: &[u8]) {
+    const KINDS: usize = 4;
+    let ends = payload
+        .windows(TAIL.len())
+        .enumerate()
+        .filter(|(_, octets)| *octets == TAIL);
+    for end in ends.flat_map(|(end, _)| [end; KINDS]) {
+        for octet in &payload[..end] {
+            std::hint::black_box(octet);
+        }
+    }
 }
 
 /// The payload data up to the first tail in it.

@@ -635,6 +635,18 @@ defects! {
     OtherBitsIgnored,
     /// RSV1 is a compressed message's where nothing was agreed, too.
     Rsv1WithoutAgreement,
+    // Compressing against others.
+    /// What a message inflates to over the limit is cut off.
+    OverTheLimitCut,
+    /// What comes back inflates to much more than was sent.
+    AnswersWithBomb,
+    /// The first data that does not inflate ends the accepting.
+    GarbageEndsServing,
+    /// The limit is looked at when the message is inflated.
+    InflatesWhole,
+    /// A message is read from its beginning at each of its blocks.
+    BlocksReadAgain,
+
     // TLS.
     /// An opening handshake is taken without TLS, too.
     TlsNotNeeded,
@@ -1214,6 +1226,13 @@ impl Connection {
                 _ => {}
             }
             while self.exchange().await == Some(Goes::On) {}
+        }
+        let is_garbage = self
+            .deflate
+            .as_ref()
+            .is_some_and(Deflate::has_met_garbage);
+        if is_garbage && self.has(Defect::GarbageEndsServing) {
+            shared.stopped.store(true, Ordering::Relaxed);
         }
         if self.was_reset {
             shared.stopped.fetch_or(

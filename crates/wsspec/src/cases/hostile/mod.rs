@@ -20,6 +20,7 @@ use crate::record::End;
 use crate::verdict::{Finding, Verdict};
 
 pub(super) mod access;
+pub(super) mod compression;
 pub(super) mod connections;
 pub(super) mod control;
 pub(super) mod fragments;
@@ -76,13 +77,15 @@ async fn echo_or_limit(peer: &mut Peer, echo: Incoming) -> Verdict {
     match peer.next().await? {
         got if got == echo => Ok(()),
         Incoming::End(End::Fin | End::Reset) => Ok(()),
-        got @ Incoming::Close(_) => {
-            let code = got.status_code().map(|code| code.0);
-            match code {
-                Some(1008 | 1009 | 1011 | 1013) => Ok(()),
-                _ => Err(Finding::violation(EXPECTED, got)),
-            }
-        }
-        got => Err(Finding::violation(EXPECTED, got)),
+        got => is_fitting_for_too_much(got, EXPECTED),
+    }
+}
+
+/// Holds for a Close that says that something is too much.
+fn is_fitting_for_too_much(got: Incoming, expected: &str) -> Verdict {
+    let code = got.status_code().map(|code| code.0);
+    match code {
+        Some(1008 | 1009 | 1011 | 1013) => Ok(()),
+        _ => Err(Finding::violation(expected, got)),
     }
 }

@@ -22,13 +22,13 @@ const KIB: u64 = 1 << 10;
 const MIB: u64 = 1 << 20;
 
 /// What a process may take whatever it is sent.
-const ALLOWANCE: u64 = 32 * MIB;
+pub(super) const ALLOWANCE: u64 = 32 * MIB;
 
 /// What one connection may take.
-const EACH: u64 = 256 * KIB;
+pub(super) const EACH: u64 = 256 * KIB;
 
 /// So many connections at a time.
-const MANY: usize = 200;
+pub(super) const MANY: usize = 200;
 
 cases! { Measured:
     /// A length that is announced takes no memory before its octets come.
@@ -89,14 +89,20 @@ family! { OFFERS, Measured:
         || format!("a; b=\"{}", "\\c".repeat(20_000)));
 }
 
+/// Holds for a server that takes many connections.
+pub(super) fn takes_many(measured: &Measured) -> Verdict {
+    let most = measured.declared().max_connections;
+    match most.is_some_and(|most| most < MANY) {
+        false => Ok(()),
+        true => Err(Finding::Unsupported(format!(
+            "the server declares to take less than {MANY} connections"
+        ))),
+    }
+}
+
 /// So many open connections, of a server that takes that many.
 async fn open_many(measured: &mut Measured) -> Result<Vec<Peer>, Finding> {
-    let most = measured.declared().max_connections;
-    if most.is_some_and(|most| most < MANY) {
-        return Err(Finding::Unsupported(format!(
-            "the server declares to take less than {MANY} connections"
-        )));
-    }
+    takes_many(measured)?;
     measured.open_many(MANY).await
 }
 
@@ -240,15 +246,7 @@ async fn idle_connections(measured: &mut Measured) -> Verdict {
 }
 
 async fn connections_that_are_gone(measured: &mut Measured) -> Verdict {
-    if measured
-        .declared()
-        .max_connections
-        .is_some_and(|it| it < MANY)
-    {
-        return Err(Finding::Unsupported(format!(
-            "the server declares to take less than {MANY} connections"
-        )));
-    }
+    takes_many(measured)?;
     let before = measured.descriptors()?;
     let memory = measured.memory()?;
     let mut closing = Vec::new();
@@ -285,18 +283,18 @@ async fn connections_that_are_gone(measured: &mut Measured) -> Verdict {
     memory.is_within(ALLOWANCE, "behind 500 connections")
 }
 
-/// What reading a request may take, whatever it says.
+/// What reading a request or a message may take, whatever it says.
 const A_SECOND: Duration = Duration::from_secs(1);
 
-async fn takes_a_second_at_most(
+/// Holds if the server takes no longer for what is sent here. What it answers,
+/// and when, is another case's matter.
+pub(super) async fn takes_a_second_at_most(
     measured: &mut Measured,
-    change: impl FnOnce(Request) -> Request,
+    send: impl AsyncFnOnce(&mut Measured) -> Verdict,
 ) -> Verdict {
     let before = measured.processor_time()?;
-    let request = change(measured.dialer().request());
-    // What it answers, and when, is another case's matter; but it may be
-    // reading still.
-    _ = measured.dialer().dial(request).await;
+    _ = send(measured).await;
+    // It may be reading still.
     _ = measured.serves().await;
     let taken = measured.processor_time()?.saturating_sub(before);
     match taken <= A_SECOND {
@@ -308,8 +306,19 @@ async fn takes_a_second_at_most(
     }
 }
 
+async fn request_takes_a_second_at_most(
+    measured: &mut Measured,
+    change: impl FnOnce(Request) -> Request,
+) -> Verdict {
+    let request = change(measured.dialer().request());
+    takes_a_second_at_most(measured, async |measured| {
+        measured.dialer().dial(request).await.map(drop)
+    })
+    .await
+}
+
 async fn long_field(measured: &mut Measured) -> Verdict {
-    takes_a_second_at_most(measured, |it| {
+    request_takes_a_second_at_most(measured, |it| {
         it.add("X-Long", vec![b'x'; 16 << 20])
             .until_answered()
     })
@@ -321,7 +330,7 @@ async fn long_offer(
     name: &str,
     offer: fn() -> String,
 ) -> Verdict {
-    takes_a_second_at_most(measured, |it| it.add(name, offer())).await
+    request_takes_a_second_at_most(measured, |it| it.add(name, offer())).await
 }
 
 pub(in crate::cases) mod lifetime {
