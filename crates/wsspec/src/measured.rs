@@ -121,8 +121,8 @@ impl Measured {
     }
 
     /// Opens connections of HTTP/2 to it.
-    pub fn http2(&self) -> Http2Opener {
-        Http2Opener::new(self.dialer.setting().clone(), 0)
+    pub fn http2(&mut self) -> Http2Opener {
+        Http2Opener::new(self.dialer().setting().clone(), 0)
     }
 
     /// What the server declares.
