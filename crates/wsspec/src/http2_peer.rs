@@ -623,6 +623,36 @@ impl Http2Peer {
         Ok(Some(Event::Head(section.stream, head, section.ends_stream)))
     }
 
+    /// Waits until the server has read all that was sent, or has ended: a PING
+    /// is answered in its turn. What comes meanwhile is read over.
+    ///
+    /// # Errors
+    ///
+    /// A frame that no server may send, and silence.
+    pub async fn fence(&mut self) -> Verdict {
+        const FENCE: [u8; 8] = *b"a fence!";
+        self.send(Frame::ping(FENCE)).await?;
+        for _ in 0..16 * MOST_EVENTS {
+            match self.read_frame().await? {
+                Ok((_, Payload::PingAck(FENCE))) => return Ok(()),
+                Ok((frame, payload)) => {
+                    self.take(frame, payload).await?;
+                }
+                Err(Event::Silence(patience)) => {
+                    return Err(Finding::violation(
+                        "an answer to PING, or the end of the connection",
+                        Event::Silence(patience),
+                    ));
+                }
+                Err(_) => return Ok(()),
+            }
+        }
+        Err(Finding::violation(
+            "an answer to PING, or the end of the connection",
+            "frames without end",
+        ))
+    }
+
     /// Holds if a malformed or wrong request is not granted: the stream is
     /// reset, the status says no, or the connection ends.
     ///

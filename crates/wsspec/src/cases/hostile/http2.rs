@@ -104,6 +104,7 @@ async fn rapid_reset(opener: &mut Http2Opener) -> Verdict {
             break;
         }
     }
+    peer.fence().await?;
     others_are_served(opener).await
 }
 
@@ -143,6 +144,7 @@ async fn empty_data_frames(measured: &mut Measured) -> Verdict {
             break;
         }
     }
+    peer.fence().await?;
     others_are_served(&mut opener).await?;
     memory.is_within(ALLOWANCE, "for empty DATA frames")
 }
