@@ -103,7 +103,8 @@ pub(crate) struct Diff {
 
 #[derive(Args)]
 pub(crate) struct Judge {
-    /// The address of the endpoint, such as ws://127.0.0.1:8080/ws
+    /// The address of the endpoint, such as ws://127.0.0.1:8080/ws, or wss://
+    /// where it has TLS
     #[arg(required = true)]
     url: Option<Url>,
 
@@ -245,8 +246,8 @@ impl Judge {
 }
 
 /// What to start. A server is told by the environment variable LISTEN where to
-/// listen, with port 0, and is ready when it prints a line with its ws://
-/// address; or it listens where --url says.
+/// listen, with port 0, and is ready when it prints a line with its ws:// or
+/// wss:// address; or it listens where --url says.
 #[derive(Args)]
 #[command(group = clap::ArgGroup::new("what").required(true))]
 pub(crate) struct Run {
@@ -283,7 +284,8 @@ pub(crate) struct Explain {
 
 #[derive(Args)]
 pub(crate) struct Replay {
-    /// The address of the endpoint, such as ws://127.0.0.1:8080/ws
+    /// The address of the endpoint, such as ws://127.0.0.1:8080/ws, or wss://
+    /// where it has TLS
     pub(crate) url: Url,
 
     /// The id of the case

@@ -2,7 +2,7 @@
 //!
 //! The only place that starts a server and ends it. A server is told where to
 //! listen by the environment variable `LISTEN`, and says that it is ready by a
-//! line with its `ws://` address on its standard output.
+//! line with its `ws://` or `wss://` address on its standard output.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::fmt;
@@ -370,7 +370,7 @@ pub enum NotReady {
     Ended(ExitStatus),
     /// It runs and does not say where it listens.
     #[error(
-        "printed no line with its ws:// address within {READY:?}; if it does \
+        "printed no line with its ws:// or wss:// address within {READY:?}; if it does \
          not say where it listens, say it with --url, or url in a server.toml"
     )]
     TooLate,
