@@ -437,22 +437,31 @@ fn chosen() -> Option<String> {
 }
 
 /// Several mutants at a time: most of the time a run waits for what a
-/// violator does not do.
+/// violator does not do. Those that compress keep the processors busy instead,
+/// and come when no other mutant's time counts.
 async fn judge_catalogue() -> Vec<(Defect, &'static [&'static str], Vec<Judged>)>
 {
-    let at_a_time = Arc::new(Semaphore::new(6));
-    let mut running = JoinSet::new();
-    let chosen = CATALOGUE.iter().filter(|(defect, _)| {
-        chosen().is_none_or(|it| format!("{defect:?}").starts_with(&it))
-    });
-    for (defect, listed) in chosen {
-        let at_a_time = Arc::clone(&at_a_time);
-        running.spawn(async move {
-            let _permit = at_a_time.acquire_owned().await;
-            (*defect, *listed, judge(Some(*defect)).await)
-        });
+    let (busy, waiting): (Vec<_>, Vec<_>) = CATALOGUE
+        .iter()
+        .copied()
+        .filter(|(defect, _)| {
+            let name = format!("{defect:?}");
+            chosen().is_none_or(|it| name.starts_with(&it))
+        })
+        .partition(|(defect, _)| is_met(Some(*defect), Meets::Deflate));
+    let mut judged = Vec::new();
+    for part in [waiting, busy] {
+        let at_a_time = Arc::new(Semaphore::new(6));
+        let mut running = JoinSet::new();
+        for (defect, listed) in part {
+            let at_a_time = Arc::clone(&at_a_time);
+            running.spawn(async move {
+                let _permit = at_a_time.acquire_owned().await;
+                (defect, listed, judge(Some(defect)).await)
+            });
+        }
+        judged.extend(running.join_all().await);
     }
-    let mut judged = running.join_all().await;
     judged.sort_by_key(|(defect, ..)| *defect);
     judged
 }
