@@ -225,7 +225,7 @@ fn ways_table(columns: &[Results<'_>]) -> String {
         });
         let http2 = of_server().find(|it| it.variant.over == Over::Http2);
         let deflate = of_server()
-            .filter(|it| is_plain(it))
+            .filter(|it| it.variant.is_plain())
             .map(|it| report::held(it.judged.iter().filter(is_deflate)));
         let deflate = deflate.filter(|cell| cell != "–").last();
         table += &format!(

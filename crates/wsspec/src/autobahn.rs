@@ -149,7 +149,7 @@ pub fn timer(id: &str) -> Timer {
         "1.1.6" | "1.1.7" | "1.1.8" | "1.2.6" | "1.2.7" | "1.2.8"
         | "10.1.1" => Timer::Kill(seconds(10)),
         id if is_of(id, "9") => Timer::Close(seconds(limit(id))),
-        id if is_compressed(id) => Timer::Close(seconds(480)),
+        id if is_compressed(id) => Timer::Close(seconds(limit(id))),
         "2.5" => Timer::Kill(seconds(1)),
         "2.6" => Timer::Close(seconds(2)),
         "2.10" | "2.11" => Timer::Close(seconds(3)),
@@ -165,9 +165,15 @@ pub fn timer(id: &str) -> Timer {
     }
 }
 
-/// How many seconds a case of group 9 may take.
+/// How many seconds a case of groups 9, 12 and 13 may take.
 fn limit(id: &str) -> u64 {
     match id {
+        id if is_compressed(id) => match id.rsplit('.').next() {
+            Some("1" | "2") => 60,
+            Some("3") => 120,
+            Some("4") => 240,
+            _ => 480,
+        },
         "9.1.1" | "9.1.2" | "9.2.1" | "9.2.2" | "9.2.3" | "9.2.4" => 10,
         "9.7.4" | "9.8.4" => 120,
         "9.7.5" | "9.8.5" => 240,
