@@ -2039,11 +2039,19 @@ impl Connection {
         self.read_to_the_end().await;
     }
 
+    /// Where time counts it is no more than a MiB: a client that was late may
+    /// only begin to pour.
     async fn read_to_the_end(&mut self) {
+        let mut left = match self.shared.kind {
+            Kind::Timed => 1 << 20,
+            _ => usize::MAX,
+        };
         let mut rest = vec![0; 4096];
         loop {
             let read = self.stream.read(&mut rest).await;
-            if self.noted(read).is_none_or(|count| count == 0) {
+            let count = self.noted(read).unwrap_or_default();
+            left = left.saturating_sub(count);
+            if count == 0 || left == 0 {
                 return;
             }
         }
