@@ -3047,6 +3047,7 @@ const CATALOGUE: &[(Defect, &[&str])] = &[
         &[
             "8441/3/setting-is-not-taken-back",
             "hostile/http2/opened-and-reset",
+            "hostile/http2/rapid-reset",
         ],
     ),
     (
