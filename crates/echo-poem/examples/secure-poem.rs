@@ -77,7 +77,9 @@ impl Acceptor for Secure {
                     self.handshakes
                         .spawn(async move { Ok((accepting.await?, peer)) });
                 }
-                Some(Ok(Ok((stream, peer)))) = self.handshakes.join_next() => {
+                Some(done) = self.handshakes.join_next() => {
+                    // Whose handshake has failed is not heard of again.
+                    let Ok(Ok((stream, peer))) = done else { continue };
                     let local = LocalAddr(self.listener.local_addr()?.into());
                     let peer = RemoteAddr(peer.into());
                     return Ok((stream, local, peer, Scheme::HTTPS));
