@@ -227,7 +227,7 @@ fn ways_table(columns: &[Results<'_>]) -> String {
         let deflate = of_server()
             .filter(|it| it.variant.is_plain())
             .map(|it| report::held(it.judged.iter().filter(is_deflate)));
-        let deflate = deflate.filter(|cell| cell != "–").last();
+        let deflate = deflate.filter(|cell| cell != "–").next_back();
         table += &format!(
             "| {} | {} | {} | {} | {} |\n",
             server.name,
