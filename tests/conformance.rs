@@ -224,10 +224,10 @@ fn ways_table(columns: &[Results<'_>]) -> String {
             it.variant.over == Over::Http1 && !it.variant.is_plain()
         });
         let http2 = of_server().find(|it| it.variant.over == Over::Http2);
-        let deflate = of_server()
+        let mut deflate = of_server()
             .filter(|it| it.variant.is_plain())
             .map(|it| report::held(it.judged.iter().filter(is_deflate)));
-        let deflate = deflate.filter(|cell| cell != "–").next_back();
+        let deflate = deflate.rfind(|cell| cell != "–");
         table += &format!(
             "| {} | {} | {} | {} | {} |\n",
             server.name,
