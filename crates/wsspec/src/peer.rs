@@ -838,6 +838,9 @@ impl Peer {
             return Ok(Some(Incoming::from(frame)));
         }
         let compressed = self.rules.is_compressed();
+        if let Some(deflate) = &mut self.deflate {
+            deflate.was_compressed = compressed;
+        }
         if frame.fin && self.unfinished.is_none() && !compressed {
             return Ok(Some(Incoming::from(frame)));
         }

@@ -3,16 +3,15 @@
 
 #![cfg(target_os = "linux")]
 
+mod peak;
 #[expect(dead_code, reason = "this test needs a part of it")]
 mod reference;
 
 use std::time::Duration;
 
+use peak::{MOST, peak};
 use reference::{Defect, Kind, Reference};
 use wsspec::{Endpoint, Finding, Runner, cases};
-
-/// What the suite may take, in KiB.
-const MOST: u64 = 256 << 10;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_server_that_answers_with_bombs_costs_the_suite_no_memory() {
@@ -37,15 +36,4 @@ async fn a_server_that_answers_with_bombs_costs_the_suite_no_memory() {
     assert!(inflated > 250, "{inflated} of {} cases", judged.len());
     let peak = peak();
     assert!(peak < MOST, "{} MiB", peak >> 10);
-}
-
-/// The most memory that this process has had, in KiB.
-fn peak() -> u64 {
-    let status = std::fs::read_to_string("/proc/self/status");
-    let status = status.expect("this process");
-    let mut lines = status.lines();
-    let peak = lines.find_map(|line| line.strip_prefix("VmHWM:"));
-    let peak = peak.and_then(|it| it.trim().strip_suffix(" kB"));
-    peak.and_then(|it| it.parse().ok())
-        .expect("a number of KiB")
 }

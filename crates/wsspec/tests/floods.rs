@@ -3,16 +3,16 @@
 
 #![cfg(target_os = "linux")]
 
+mod peak;
+
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::thread;
 use std::time::Duration;
 
+use peak::{MOST, peak};
 use rfc9113::{Decoder, ErrorCode, Frame, FrameType, PREFACE, Setting};
 use wsspec::{Endpoint, Outcome, Over, Runner, cases};
-
-/// What the suite may take, in KiB.
-const MOST: u64 = 256 << 10;
 
 /// The octets that a server repeats for a stream until nobody takes them.
 type Flood = fn(u32) -> Vec<Frame>;
@@ -132,15 +132,4 @@ fn send(socket: &mut TcpStream, frames: &[Frame]) -> Option<()> {
         frame.encode(&mut octets);
     }
     socket.write_all(&octets).ok()
-}
-
-/// The most memory that this process has had, in KiB.
-fn peak() -> u64 {
-    let status = std::fs::read_to_string("/proc/self/status");
-    let status = status.expect("this process");
-    let mut lines = status.lines();
-    let peak = lines.find_map(|line| line.strip_prefix("VmHWM:"));
-    let peak = peak.and_then(|it| it.trim().strip_suffix(" kB"));
-    peak.and_then(|it| it.parse().ok())
-        .expect("a number of KiB")
 }

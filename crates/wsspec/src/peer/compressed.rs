@@ -19,7 +19,7 @@ pub(super) struct Deflate {
     compressor: Compressor,
     inflater: Inflater,
     /// Whether the message that came last was compressed.
-    was_compressed: bool,
+    pub(super) was_compressed: bool,
 }
 
 impl Deflate {
@@ -128,7 +128,6 @@ impl Peer {
         let Some(deflate) = &mut self.deflate else {
             return Ok(compressed.to_vec());
         };
-        deflate.was_compressed = true;
         let message = match deflate.inflater.message(compressed, limit) {
             Ok(message) => message,
             Err(NotInflated::TooLong(_)) => {
