@@ -163,12 +163,6 @@ impl Request {
         })
     }
 
-    /// The octets of its head.
-    #[must_use]
-    pub fn octets(&self) -> Vec<u8> {
-        self.head()
-    }
-
     fn value(&self, name: &str) -> &[u8] {
         let values = self.lines.iter().find_map(|line| match line {
             Line::Field(field, value) if field == name => Some(&value[..]),

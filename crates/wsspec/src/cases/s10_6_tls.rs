@@ -74,7 +74,7 @@ async fn no_switch_without_tls(dialer: &mut Dialer) -> Verdict {
         return Err(no_tls());
     }
     let mut plain = dialer.connect_tcp().await?;
-    plain.send(&dialer.request().octets()).await?;
+    plain.send(&dialer.request().head()).await?;
     match plain
         .acts_within(dialer.endpoint().patience)
         .await
