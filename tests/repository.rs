@@ -17,6 +17,7 @@ const JUDGES: &[&str] = &[
     "rfc9113",
     "wsspec",
     "wsspec-cli",
+    "wsspec-reference",
     "wsbench",
     "endpoint",
     "book",
@@ -31,6 +32,7 @@ const EDGES: &[(&str, &[&str])] = &[
     ("rfc9113", &[]),
     ("wsspec", &["rfc6455", "rfc7692", "rfc9113"]),
     ("wsspec-cli", &["wsspec"]),
+    ("wsspec-reference", &["rfc6455", "rfc7692", "rfc9113"]),
     ("wsbench", &["rfc6455", "wsspec"]),
     ("websocket-boundary", &[]),
 ];
@@ -507,7 +509,7 @@ fn no_test_sleeps() {
         // A process says nothing when it has closed a descriptor.
         "crates/wsspec/src/measured.rs",
         // An endpoint with deadlines and Pings.
-        "crates/wsspec/tests/reference/mod.rs",
+        "crates/wsspec-reference/src/lib.rs",
         // What happens next may be that it is time for something.
         "crates/endpoint/src/turn.rs",
         "crates/endpoint/src/transport.rs",
@@ -521,6 +523,7 @@ fn no_test_sleeps() {
         "crates/rfc9113",
         "crates/wsspec",
         "crates/wsspec-cli",
+        "crates/wsspec-reference",
         "crates/endpoint",
         "crates/wsbench",
     ] {

@@ -2,7 +2,7 @@
 //!
 //! Nobody writes that down: `data/explained.tsv` comes from runs of the cases
 //! over the reference endpoint in `tests/`, right and with each of its defects
-//! (`BLESS=1 cargo test -p wsspec --test mutants` writes it).
+//! (`BLESS=1 cargo test -p wsspec --test it mutants` writes it).
 
 use std::collections::BTreeMap;
 use std::sync::LazyLock;

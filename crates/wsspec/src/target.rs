@@ -1035,32 +1035,3 @@ fn address_in(line: &str) -> Option<Url> {
         .parse()
         .ok()
 }
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn an_address_is_found_in_a_line() {
-        let lines = [
-            "listening on ws://127.0.0.1:4567/ws",
-            "INFO ready (ws://127.0.0.1:4567/ws), press Ctrl-C",
-        ];
-        for line in lines {
-            let url = address_in(line).expect("an address");
-            assert_eq!(url.to_string(), "ws://127.0.0.1:4567/ws");
-        }
-        let secure = address_in("ready: wss://127.0.0.1:4567/ws");
-        assert!(secure.is_some_and(|url| url.is_secure()));
-        assert!(address_in("listening on port 8080").is_none());
-    }
-
-    #[test]
-    fn sizes_have_units() {
-        assert_eq!("64 MiB".parse(), Ok(Size(64 << 20)));
-        assert_eq!("5 B".parse(), Ok(Size(5)));
-        for bad in ["64", "64MiB", "-1 B", "1 MB", "", "99999999999 GiB"] {
-            assert!(bad.parse::<Size>().is_err(), "{bad}");
-        }
-    }
-}

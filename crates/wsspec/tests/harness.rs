@@ -1,11 +1,8 @@
 //! The suite as somebody's own tests: a server in the same process.
 
-#[expect(dead_code, reason = "these tests need a part of it")]
-mod reference;
-
 use std::process::ExitCode;
 
-use reference::{Kind, Reference};
+use wsspec_reference::{Kind, Reference};
 use wsspec::harness::Harness;
 
 fn main() -> ExitCode {

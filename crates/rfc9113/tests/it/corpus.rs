@@ -1,6 +1,6 @@
 //! Replays the fuzz corpus on a stable compiler.
 
-#[path = "../../../fuzz/src/files.rs"]
+#[path = "../../../../fuzz/src/http2.rs"]
 #[expect(unreachable_pub, reason = "there it is a module of a library")]
 mod fuzz;
 
@@ -25,11 +25,11 @@ fn replay(corpus: &str, target: fn(&[u8])) {
 }
 
 #[test]
-fn the_corpus_of_results() {
-    replay("results", fuzz::results);
+fn the_corpus_of_connections() {
+    replay("http2", fuzz::connection);
 }
 
 #[test]
-fn the_corpus_of_configurations() {
-    replay("config", fuzz::config);
+fn the_corpus_of_field_sections() {
+    replay("hpack", fuzz::hpack);
 }

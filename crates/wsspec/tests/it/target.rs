@@ -1,14 +1,12 @@
 //! Servers are ended with everything they started, however we end ourselves.
 
-#![cfg(unix)]
-
 use std::io::{BufRead, BufReader};
 use std::net::TcpListener;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::sync::LazyLock;
 
-use wsspec::target::{NotReady, Running, Server, TargetError};
+use wsspec::target::{NotReady, Running, Server, Size, TargetError};
 
 /// The environment variable that makes this test binary hold a server until
 /// it is killed.
@@ -152,4 +150,27 @@ fn a_server_toml_that_is_wrong_says_where() {
     }
     let missing = Server::load(&PathBuf::from("/no/such/server.toml"));
     assert!(matches!(missing, Err(TargetError::Unreadable { .. })));
+}
+
+#[test]
+fn an_address_is_found_in_a_line() {
+    let address = LISTENER.local_addr().expect("an address");
+    for (line, expected) in [
+        (format!("INFO ready (ws://{address}/ws), Ctrl-C ends it"), "ws"),
+        (format!("ready: wss://{address}/ws."), "wss"),
+    ] {
+        let script = format!("echo port 80; echo '{line}'; exec tail -f /dev/null");
+        let running = start(&script).expect("it says where it listens");
+        let expected = format!("{expected}://{address}/ws");
+        assert_eq!(running.url.to_string(), expected);
+    }
+}
+
+#[test]
+fn sizes_have_units() {
+    assert_eq!("64 MiB".parse(), Ok(Size(64 << 20)));
+    assert_eq!("5 B".parse(), Ok(Size(5)));
+    for bad in ["64", "64MiB", "-1 B", "1 MB", "", "99999999999 GiB"] {
+        assert!(bad.parse::<Size>().is_err(), "{bad}");
+    }
 }

@@ -6,13 +6,10 @@
 //! `MUTANT=Http2` in the environment tries only those whose names begin so; then
 //! nobody asks whether every case fails one.
 
-mod reference;
-
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use reference::{Defect, Kind, Reference};
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 use wsspec::case::Case;
@@ -21,6 +18,9 @@ use wsspec::report::Explained;
 use wsspec::{
     Endpoint, Finding, Host, Judged, Launcher, Level, Outcome, Runner, cases,
 };
+use wsspec_reference::{Defect, Kind, Reference};
+
+use crate::support;
 
 /// Short, because the endpoint is in this process: what is slow for the cases
 /// is as slow for their witness.
@@ -262,7 +262,7 @@ async fn over(
         Kind::Guarded | Kind::Timed => 3 * PATIENCE,
         _ => PATIENCE,
     };
-    let endpoint = reference.endpoint(patience);
+    let endpoint = support::endpoint(&reference, patience);
     Runner::new(endpoint, 32).run(cases, |_| {}).await
 }
 
@@ -278,13 +278,13 @@ async fn as_process(
         .unwrap_or_default();
     let launcher = Launcher::shell(&format!(
         "REFERENCE='{kind:?} {defect}' exec '{}' --exact \
-         the_reference_as_a_process --ignored --nocapture",
+         mutants::the_reference_as_a_process --ignored --nocapture",
         program.display()
     ));
     let host = Arc::new(Host::start(launcher).expect("a process"));
     // What is measured is not time, and what stalls stalls only once.
     let mut endpoint = Endpoint::new(host.url().clone(), 4 * PATIENCE);
-    reference::reach(kind, &mut endpoint);
+    support::reach(kind, &mut endpoint);
     endpoint.host = Some(Arc::clone(&host));
     let judged = Runner::new(endpoint, 2).run(cases, |_| {}).await;
     host.end();
@@ -307,7 +307,7 @@ fn the_reference_as_a_process() {
     let defect = Defect::ALL
         .iter()
         .find(|it| format!("{it:?}") == defect);
-    reference::serve_as_child(*kind.expect("a kind"), defect.copied());
+    wsspec_reference::serve_as_child(*kind.expect("a kind"), defect.copied());
 }
 
 #[tokio::test]
@@ -574,7 +574,7 @@ fn check_explained(bugs: &ByDefect<&str>) {
     }
 }
 
-const HOW: &str = "`BLESS=1 cargo test -p wsspec --test mutants` writes it";
+const HOW: &str = "`BLESS=1 cargo test -p wsspec --test it mutants` writes it";
 
 #[test]
 fn every_defect_is_in_the_catalogue_once() {

@@ -1,13 +1,10 @@
 //! Results for other programs: they say what happened, in the published form,
 //! whatever the server has sent.
 
-#[expect(dead_code, reason = "these tests need a part of it")]
-mod reference;
-
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use reference::{Defect, Kind, Reference};
+use wsspec_reference::{Defect, Kind, Reference};
 use serde_json::Value;
 use wsspec::results::{Results, Target, junit, markdown};
 use wsspec::{Endpoint, Judged, Runner, cases};
@@ -31,7 +28,7 @@ fn results(judged: &[Judged]) -> Results {
 }
 
 fn schema() -> Value {
-    let text = include_str!("../data/results-1.schema.json");
+    let text = include_str!("../../data/results-1.schema.json");
     serde_json::from_str(text).expect("JSON")
 }
 

@@ -2,17 +2,17 @@
 
 use rfc6455::handshake::Fields;
 
-use super::Defect;
+use crate::Defect;
 
 /// What follows a request's head.
 #[derive(Clone, Copy)]
-pub(super) enum Content {
+pub(crate) enum Content {
     Length(usize),
     Chunks,
 }
 
 /// How long the head at the beginning is, with its empty line.
-pub(super) fn head_length(received: &[u8]) -> Option<usize> {
+pub(crate) fn head_length(received: &[u8]) -> Option<usize> {
     let end = received
         .windows(4)
         .position(|it| it == b"\r\n\r\n");
@@ -24,7 +24,7 @@ pub(super) fn head_length(received: &[u8]) -> Option<usize> {
 }
 
 /// The head as a defect reads it.
-pub(super) fn repaired(head: &[u8], defect: Option<Defect>) -> Vec<u8> {
+pub(crate) fn repaired(head: &[u8], defect: Option<Defect>) -> Vec<u8> {
     let text: String = head.iter().copied().map(char::from).collect();
     let lines = text.trim_end_matches("\r\n").split("\r\n");
     let text = match defect {
@@ -59,7 +59,7 @@ fn join(lines: impl Iterator<Item = String>) -> String {
 }
 
 /// The values that an answer could copy, with the marks turned back.
-pub(super) fn offers(head: &[u8]) -> Vec<String> {
+pub(crate) fn offers(head: &[u8]) -> Vec<String> {
     const NAMES: [&str; 3] = [
         "Sec-WebSocket-Protocol",
         "Sec-WebSocket-Extensions",
@@ -74,7 +74,7 @@ pub(super) fn offers(head: &[u8]) -> Vec<String> {
 }
 
 /// Where the content ends (RFC 9112 §6.3); an error if nobody can know.
-pub(super) fn content(fields: &Fields) -> Result<Content, ()> {
+pub(crate) fn content(fields: &Fields) -> Result<Content, ()> {
     let mut codings = fields.list("Transfer-Encoding");
     let lengths: Vec<_> = fields.all("Content-Length").collect();
     match (codings.next(), &lengths[..]) {
@@ -93,7 +93,7 @@ pub(super) fn content(fields: &Fields) -> Result<Content, ()> {
 }
 
 /// How many octets the content takes; `None` if more have to come.
-pub(super) fn length_of(
+pub(crate) fn length_of(
     content: &Content,
     received: &[u8],
 ) -> Result<Option<usize>, ()> {
@@ -122,7 +122,7 @@ pub(super) fn length_of(
 }
 
 /// Whether the endpoint breaks on what is offered.
-pub(super) fn is_too_much(fields: &Fields, defect: Option<Defect>) -> bool {
+pub(crate) fn is_too_much(fields: &Fields, defect: Option<Defect>) -> bool {
     let mut offers = fields
         .all("Sec-WebSocket-Protocol")
         .chain(fields.all("Sec-WebSocket-Extensions"));
@@ -142,7 +142,7 @@ pub(super) fn is_too_much(fields: &Fields, defect: Option<Defect>) -> bool {
 
 /// What a parser does that goes back to the beginning at each octet, for
 /// each kind of thing that could stand there.
-pub(super) fn read_offers_again(fields: &Fields) {
+pub(crate) fn read_offers_again(fields: &Fields) {
     const KINDS: usize = 16;
     let offers = fields
         .all("Sec-WebSocket-Protocol")
@@ -158,7 +158,7 @@ pub(super) fn read_offers_again(fields: &Fields) {
 
 /// Whether subprotocols or extensions break their grammar (RFC 6455 §4.1 and
 /// §9.1).
-pub(super) fn is_malformed_offer(fields: &Fields) -> bool {
+pub(crate) fn is_malformed_offer(fields: &Fields) -> bool {
     let mut names: Vec<_> = fields.list("Sec-WebSocket-Protocol").collect();
     let all_tokens = names.iter().all(|name| is_token(name));
     let offered = fields.contains("Sec-WebSocket-Protocol");

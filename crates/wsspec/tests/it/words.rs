@@ -5,14 +5,11 @@
 //! are informational. Each row is one defect with the cases whose words it
 //! changes, as measured with the original.
 
-#[expect(dead_code, reason = "these tests need a part of it")]
-mod reference;
-
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use reference::{Defect, Kind, Reference};
+use wsspec_reference::{Defect, Kind, Reference};
 use tokio::sync::Semaphore;
 use wsspec::{Endpoint, Runner, cases};
 

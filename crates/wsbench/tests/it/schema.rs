@@ -13,7 +13,7 @@ use wsbench::report::{
 use wsbench::stats::Interval;
 
 fn schema() -> Value {
-    let text = include_str!("../data/results-2.schema.json");
+    let text = include_str!("../../data/results-2.schema.json");
     serde_json::from_str(text).expect("JSON")
 }
 

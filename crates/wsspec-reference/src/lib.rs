@@ -6,9 +6,11 @@
 
 mod deflate;
 mod front;
-mod guard;
+pub mod guard;
 mod http;
 mod http2;
+
+pub use front::certificates;
 
 use std::io;
 use std::net::SocketAddr;
@@ -29,7 +31,6 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{oneshot, watch};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, sleep_until, timeout};
-use wsspec::{Declared, Endpoint, Over, Tls, Trust};
 
 use deflate::{Deflate, Negotiated};
 
@@ -46,14 +47,14 @@ macro_rules! defects {
     ($($(#[doc = $doc:literal])+ $name:ident,)+) => {
         /// One thing that the endpoint does wrong.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-        pub(crate) enum Defect { $($(#[doc = $doc])+ $name,)+ }
+        pub enum Defect { $($(#[doc = $doc])+ $name,)+ }
 
         impl Defect {
             /// Every defect there is.
-            pub(crate) const ALL: &[Self] = &[$(Self::$name),+];
+            pub const ALL: &[Self] = &[$(Self::$name),+];
 
             /// What it does wrong, in a sentence.
-            pub(crate) fn what(self) -> &'static str {
+            pub fn what(self) -> &'static str {
                 match self { $(Self::$name => concat!($($doc),+).trim(),)+ }
             }
         }
@@ -738,7 +739,7 @@ defects! {
 impl Defect {
     /// Whether it lets an illegal frame pass, so that frames have to be read
     /// without the decoder's own judgement.
-    pub(crate) fn overlooks(self) -> bool {
+    pub fn overlooks(self) -> bool {
         matches!(
             self,
             Self::StrayContinuationIgnored
@@ -774,7 +775,7 @@ impl Defect {
 ///
 /// It has a thread of its own, and only one: so what is slow for a case is as
 /// slow for the case's witness, and what the runner does is slow for neither.
-pub(crate) struct Reference {
+pub struct Reference {
     kind: Kind,
     address: SocketAddr,
     running: Option<(oneshot::Sender<()>, JoinHandle<usize>)>,
@@ -782,7 +783,7 @@ pub(crate) struct Reference {
 
 /// How the endpoint is set up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Kind {
+pub enum Kind {
     /// An echo of up to 1 MiB.
     Plain,
     /// An echo that asks for an origin and a credential, and has deadlines.
@@ -804,51 +805,8 @@ pub(crate) enum Kind {
 }
 
 impl Kind {
-    /// What an endpoint of this kind declares.
-    pub(crate) fn declared(self) -> Declared {
-        let declared = Declared {
-            max_message: Some(self.most()),
-            ..Declared::default()
-        };
-        match self {
-            Self::Plain | Self::Deflate | Self::Secure => declared,
-            Self::Http2 => Declared {
-                origin: Some(guard::ORIGIN.to_owned()),
-                bearer: Some(guard::TOKEN.to_owned()),
-                ..declared
-            },
-            Self::Guarded => Declared {
-                origin: Some(guard::ORIGIN.to_owned()),
-                bearer: Some(guard::TOKEN.to_owned()),
-                subprotocol: Some(guard::SUBPROTOCOL.to_owned()),
-                handshake_deadline: Some(HANDSHAKE),
-                ping_interval: Some(PING),
-                close_deadline: Some(CLOSE),
-                bearer_subprotocol: Some("bearer.".to_owned()),
-                ..declared
-            },
-            Self::Rated => Declared {
-                max_handshakes: Some(HANDSHAKES),
-                ..declared
-            },
-            Self::Timed => Declared {
-                idle_deadline: Some(IDLE),
-                max_age: Some(AGE),
-                send_deadline: Some(SEND),
-                ..declared
-            },
-            Self::Large => Declared {
-                shutdown_deadline: Some(SHUTDOWN),
-                ..declared
-            },
-            Self::Limited => Declared {
-                max_connections: Some(5),
-                ..declared
-            },
-        }
-    }
-
-    fn most(self) -> u64 {
+    /// The largest message that it echoes, in bytes.
+    pub fn most(self) -> u64 {
         match self {
             Self::Large => LARGE,
             _ => MOST_OF_MESSAGE,
@@ -856,14 +814,32 @@ impl Kind {
     }
 }
 
-const HANDSHAKE: Duration = Duration::from_secs(1);
-const PING: Duration = Duration::from_millis(500);
-const CLOSE: Duration = Duration::from_millis(300);
-const SHUTDOWN: Duration = Duration::from_secs(1);
-const HANDSHAKES: usize = 8;
-const IDLE: Duration = Duration::from_secs(1);
-const AGE: Duration = Duration::from_secs(4);
-const SEND: Duration = Duration::from_millis(500);
+/// How long a client of [`Kind::Guarded`] may take for its opening handshake.
+pub const HANDSHAKE: Duration = Duration::from_secs(1);
+
+/// How often [`Kind::Guarded`] sends a Ping.
+pub const PING: Duration = Duration::from_millis(500);
+
+/// How long [`Kind::Guarded`] waits for a Close after its own.
+pub const CLOSE: Duration = Duration::from_millis(300);
+
+/// How long after SIGTERM the process of [`Kind::Large`] ends.
+pub const SHUTDOWN: Duration = Duration::from_secs(1);
+
+/// How many opening handshakes [`Kind::Rated`] answers.
+pub const HANDSHAKES: usize = 8;
+
+/// How many clients [`Kind::Limited`] serves at a time.
+pub const CLIENTS: usize = 5;
+
+/// How long no message may come before [`Kind::Timed`] closes.
+pub const IDLE: Duration = Duration::from_secs(1);
+
+/// How old a connection of [`Kind::Timed`] may become.
+pub const AGE: Duration = Duration::from_secs(4);
+
+/// How long a client of [`Kind::Timed`] may not read.
+pub const SEND: Duration = Duration::from_millis(500);
 
 /// What the connections of an endpoint share.
 struct Shared {
@@ -924,7 +900,7 @@ impl Drop for Counted<'_> {
 
 impl Reference {
     /// Starts the endpoint on a port of the system's choice.
-    pub(crate) async fn start_as(kind: Kind, defect: Option<Defect>) -> Self {
+    pub async fn start_as(kind: Kind, defect: Option<Defect>) -> Self {
         let listener = listener();
         let address = listener.local_addr().expect("an address");
         let (end, ended) = oneshot::channel();
@@ -942,33 +918,16 @@ impl Reference {
         }
     }
 
-    /// How to reach and judge it.
-    pub(crate) fn endpoint(&self, patience: Duration) -> Endpoint {
-        let url = self.url().parse().expect("a URL");
-        let mut endpoint = Endpoint::new(url, patience);
-        reach(self.kind, &mut endpoint);
-        endpoint
+    /// How it is set up.
+    #[must_use]
+    pub fn kind(&self) -> Kind {
+        self.kind
     }
 
-    pub(crate) fn url(&self) -> String {
+    /// Its address.
+    #[must_use]
+    pub fn url(&self) -> String {
         url(self.kind, self.address)
-    }
-}
-
-/// Says of an endpoint of this kind how to reach it, and what it declares.
-pub(crate) fn reach(kind: Kind, endpoint: &mut Endpoint) {
-    endpoint.declared = kind.declared();
-    match kind {
-        Kind::Http2 => endpoint.over = Over::Http2,
-        Kind::Secure => {
-            let trust = Trust {
-                ca: Some(front::certificates().join("ca.pem")),
-                ..Trust::default()
-            };
-            let tls = Tls::new(&trust).expect("a CA");
-            endpoint.tls = Some(Arc::new(tls));
-        }
-        _ => {}
     }
 }
 
@@ -979,7 +938,7 @@ fn url(kind: Kind, address: SocketAddr) -> String {
 
 /// Serves in this thread until the process is told to end.
 #[cfg(unix)]
-pub(crate) fn serve_as_child(kind: Kind, defect: Option<Defect>) {
+pub fn serve_as_child(kind: Kind, defect: Option<Defect>) {
     let listener = listener();
     let address = listener.local_addr().expect("an address");
     runtime().block_on(async {
@@ -1259,7 +1218,7 @@ impl Connection {
         loop {
             let head = self.read_head(&mut received).await?;
             if self.shared.kind == Kind::Limited
-                && number > 5
+                && number > CLIENTS
                 && !self.has(Defect::NumberNotKept)
             {
                 let status = match self.has(Defect::NumberRefusedWith400) {

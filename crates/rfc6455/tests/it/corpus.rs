@@ -1,6 +1,6 @@
 //! Replays the fuzz corpus on a stable compiler.
 
-#[path = "../../../fuzz/src/http2.rs"]
+#[path = "../../../../fuzz/src/wire.rs"]
 #[expect(unreachable_pub, reason = "there it is a module of a library")]
 mod fuzz;
 
@@ -25,11 +25,11 @@ fn replay(corpus: &str, target: fn(&[u8])) {
 }
 
 #[test]
-fn the_corpus_of_connections() {
-    replay("http2", fuzz::connection);
+fn the_decoder_s_corpus() {
+    replay("decoder", fuzz::decoder);
 }
 
 #[test]
-fn the_corpus_of_field_sections() {
-    replay("hpack", fuzz::hpack);
+fn the_handshake_s_corpus() {
+    replay("handshake", fuzz::handshake);
 }

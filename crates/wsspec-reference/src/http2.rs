@@ -28,7 +28,7 @@ const MOST_OF_FRAME: usize = 16_384;
 const TOO_MANY_RESETS: usize = 200;
 
 /// Serves for as long as it is polled.
-pub(super) async fn serve(
+pub(crate) async fn serve(
     listener: TcpListener,
     behind: SocketAddr,
     defect: Option<Defect>,

@@ -21,17 +21,17 @@ use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tokio_rustls::TlsAcceptor;
 
-use super::Defect;
+use crate::Defect;
 
-/// The folder of the certificates that the repository's servers use.
-pub(crate) fn certificates() -> &'static Path {
+/// The folder of the certificates that the servers of the repository use.
+pub fn certificates() -> &'static Path {
     Path::new(concat!(
         env!("CARGO_MANIFEST_DIR"),
         "/../../tests/certificates"
     ))
 }
 
-pub(super) fn acceptor() -> TlsAcceptor {
+pub(crate) fn acceptor() -> TlsAcceptor {
     let folder = certificates();
     let certificate =
         CertificateDer::from_pem_file(folder.join("localhost.pem"));
@@ -51,7 +51,7 @@ pub(super) fn acceptor() -> TlsAcceptor {
 }
 
 /// Passes connections on for as long as it is polled.
-pub(super) async fn serve_tls(
+pub(crate) async fn serve_tls(
     listener: TcpListener,
     behind: SocketAddr,
     defect: Option<Defect>,

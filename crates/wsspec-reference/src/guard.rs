@@ -2,21 +2,21 @@
 
 use rfc6455::handshake::Fields;
 
-use super::Defect;
+use crate::Defect;
 
 /// The origin that is allowed.
-pub(super) const ORIGIN: &str = "https://app.example";
+pub const ORIGIN: &str = "https://app.example";
 
 /// The token that is asked for.
-pub(super) const TOKEN: &str = "open-sesame";
+pub const TOKEN: &str = "open-sesame";
 
 /// What stands before the token where it comes as a subprotocol.
-pub(super) const BEARER: &[u8] = b"bearer.";
+pub const BEARER: &str = "bearer.";
 
 /// The subprotocol that is spoken.
-pub(super) const SUBPROTOCOL: &str = "echo.v1";
+pub const SUBPROTOCOL: &str = "echo.v1";
 
-pub(super) fn origin_is_allowed(
+pub(crate) fn origin_is_allowed(
     fields: &Fields,
     defect: Option<Defect>,
 ) -> bool {
@@ -65,14 +65,14 @@ pub(super) fn origin_is_allowed(
         }
 }
 
-pub(super) fn credential_is_right(
+pub(crate) fn credential_is_right(
     fields: &Fields,
     defect: Option<Defect>,
 ) -> bool {
     let credential = fields.only("Authorization");
     let Some(credential) = credential.map(String::from_utf8_lossy) else {
         let mut offered = fields.list("Sec-WebSocket-Protocol");
-        let offered = offered.find_map(|it| it.strip_prefix(BEARER));
+        let offered = offered.find_map(|it| it.strip_prefix(BEARER.as_bytes()));
         let is_right = match defect {
             Some(Defect::SubprotocolCredentialNotRead) => false,
             Some(Defect::SubprotocolCredentialNotChecked) => offered.is_some(),

@@ -1,11 +1,8 @@
 //! Known violations and what a failure prints, on the reference endpoint.
 
-#[expect(dead_code, reason = "these tests need a few of its defects")]
-mod reference;
-
 use std::time::Duration;
 
-use reference::{Defect, Kind, Reference};
+use wsspec_reference::{Defect, Kind, Reference};
 use wsspec::report::{Explained, is_violation};
 use wsspec::{Endpoint, Judged, KnownViolation, Outcome, Runner, cases, known};
 

@@ -1,6 +1,6 @@
 //! Replays the fuzz corpus on a stable compiler.
 
-#[path = "../../../fuzz/src/wire.rs"]
+#[path = "../../../../fuzz/src/files.rs"]
 #[expect(unreachable_pub, reason = "there it is a module of a library")]
 mod fuzz;
 
@@ -25,11 +25,11 @@ fn replay(corpus: &str, target: fn(&[u8])) {
 }
 
 #[test]
-fn the_decoder_s_corpus() {
-    replay("decoder", fuzz::decoder);
+fn the_corpus_of_results() {
+    replay("results", fuzz::results);
 }
 
 #[test]
-fn the_handshake_s_corpus() {
-    replay("handshake", fuzz::handshake);
+fn the_corpus_of_configurations() {
+    replay("config", fuzz::config);
 }

@@ -10,23 +10,23 @@ use rfc7692::{
     Parameters, RSV1, TAIL,
 };
 
-use super::Defect;
+use crate::Defect;
 
 /// What the endpoint makes of a client's offers.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Negotiated {
+pub(crate) struct Negotiated {
     /// What the answer accepts, if anything.
-    pub(super) answer: Option<String>,
+    pub(crate) answer: Option<String>,
     /// What is agreed on, and kept.
-    pub(super) agreement: Option<Agreement>,
+    pub(crate) agreement: Option<Agreement>,
     /// Whether the extension was offered, and no offer was possible.
-    pub(super) is_declined: bool,
+    pub(crate) is_declined: bool,
 }
 
 impl Negotiated {
     /// The first offer that the endpoint can accept is accepted, with every
     /// parameter.
-    pub(super) fn of(fields: &Fields, defect: Option<Defect>) -> Self {
+    pub(crate) fn of(fields: &Fields, defect: Option<Defect>) -> Self {
         let is_quoted = || {
             fields
                 .all(FIELD)
@@ -208,7 +208,7 @@ fn answer_to(offer: Parameters, defect: Option<Defect>) -> Parameters {
 }
 
 /// What the endpoint does to messages, one connection.
-pub(super) struct Deflate {
+pub(crate) struct Deflate {
     defect: Option<Defect>,
     agreement: Agreement,
     /// Whether what is sent is compressed.
@@ -227,7 +227,7 @@ pub(super) struct Deflate {
 }
 
 impl Deflate {
-    pub(super) fn new(agreement: Agreement, defect: Option<Defect>) -> Self {
+    pub(crate) fn new(agreement: Agreement, defect: Option<Defect>) -> Self {
         Self {
             defect,
             agreement,
@@ -246,7 +246,7 @@ impl Deflate {
     }
 
     /// One that inflates alone.
-    pub(super) fn without_compressing(self) -> Self {
+    pub(crate) fn without_compressing(self) -> Self {
         Self {
             compresses: false,
             ..self
@@ -254,18 +254,18 @@ impl Deflate {
     }
 
     /// Whether something has not inflated.
-    pub(super) fn has_met_garbage(&self) -> bool {
+    pub(crate) fn has_met_garbage(&self) -> bool {
         self.has_met_garbage
     }
 
     /// Forgets what the client has said, which no right endpoint does.
-    pub(super) fn forget(&mut self) {
+    pub(crate) fn forget(&mut self) {
         self.inflater = inflater(self.agreement, self.defect);
     }
 
     /// The message of this payload data, of at most `most` octets; `None` if a
     /// defect takes no notice of it.
-    pub(super) fn inflate(
+    pub(crate) fn inflate(
         &mut self,
         opcode: Opcode,
         payload: &[u8],
@@ -406,7 +406,7 @@ impl Deflate {
     }
 
     /// A message in frames, compressed.
-    pub(super) fn frames(
+    pub(crate) fn frames(
         &mut self,
         opcode: Opcode,
         message: Vec<u8>,

@@ -1,16 +1,12 @@
 //! Servers of HTTP/2 that mean harm: whatever they send without end, every case
 //! ends, none of them by a fault of the suite, and it keeps to its memory.
 
-#![cfg(target_os = "linux")]
-
-mod peak;
-
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::thread;
 use std::time::Duration;
 
-use peak::{MOST, peak};
+use crate::{MOST, peak};
 use rfc9113::{Decoder, ErrorCode, Frame, FrameType, PREFACE, Setting};
 use wsspec::{Endpoint, Outcome, Over, Runner, cases};
 

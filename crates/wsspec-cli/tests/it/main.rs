@@ -1,0 +1,5 @@
+//! The tests of `wsspec-cli`, in one program.
+
+mod commands;
+mod hostile;
+mod tls;

@@ -1,0 +1,19 @@
+//! The tests of the suite, in one program: one link instead of nine.
+
+mod clauses;
+#[path = "../../src/content.rs"]
+#[expect(dead_code, unreachable_pub, reason = "its own tests need a part")]
+mod content;
+mod corpus;
+mod corpus_of_compression;
+mod known;
+mod mutants;
+mod results;
+mod select;
+#[path = "../support/mod.rs"]
+mod support;
+mod table;
+#[cfg(unix)]
+mod target;
+mod url;
+mod words;
