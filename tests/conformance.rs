@@ -15,9 +15,14 @@ mod generated;
 mod support;
 
 use std::process::ExitCode;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
+use std::time::Instant;
 
 use libtest_mimic::{Arguments, Failed, Trial};
 use wsspec::case::Case;
+use wsspec::programs::Built;
 use wsspec::report;
 use wsspec::runner::PATIENCE;
 use wsspec::target::{Server, TargetError, Variant};
@@ -65,6 +70,15 @@ const GROUPS: [Group; 5] = [
     },
 ];
 
+/// A variant of a server that is to be judged.
+struct Job<'a> {
+    label: String,
+    server: &'a Server,
+    name: &'a str,
+    variant: &'a Variant,
+    selected: Vec<&'static Case>,
+}
+
 /// The results of one variant of a server.
 struct Results<'a> {
     label: String,
@@ -85,27 +99,55 @@ fn main() -> ExitCode {
     let mut trials = Vec::new();
     let mut columns = Vec::new();
     let mut all_ran = true;
+    let mut jobs = Vec::new();
     for (server, name, variant) in servers.iter().flat_map(Server::variants) {
         let label = format!("{}/{name}", server.name);
         let selected = harness::selected(&arguments, &label);
+        let is_selected = !selected.is_empty();
         if arguments.list {
             trials.push(Trial::test(label, || Ok(())));
-            continue;
-        }
-        if selected.is_empty() {
+        } else if is_selected
+            && (arguments.filter.is_some() || support::is_in_tier(server, name))
+        {
+            all_ran &= selected.len() == cases::all().count();
+            jobs.push(Job {
+                label,
+                server,
+                name,
+                variant,
+                selected,
+            });
+        } else {
             all_ran = false;
-            continue;
         }
-        match judge(server, name, variant, &label, &selected) {
+    }
+    let built = support::build(&servers, |server, name| {
+        let mut jobs = jobs.iter();
+        jobs.any(|it| it.server.name == server.name && it.name == name)
+    });
+    let built = match built {
+        Ok(built) => built,
+        Err(error) => {
+            eprintln!("{error}");
+            return ExitCode::FAILURE;
+        }
+    };
+    for (job, judged) in side_by_side(&jobs, |job| judge(job, &built)) {
+        let Job {
+            label,
+            server,
+            variant,
+            ..
+        } = job;
+        match judged {
             Ok(judged) => {
-                let alone = !harness::fits(&arguments, &label);
-                let problems = known::problems(&server.known(name));
+                let alone = !harness::fits(&arguments, label);
+                let problems = known::problems(&server.known(job.name));
                 trials.extend(harness::trials(
-                    &label, &judged, problems, alone, true,
+                    label, &judged, problems, alone, true,
                 ));
-                all_ran &= selected.len() == cases::all().count();
                 columns.push(Results {
-                    label,
+                    label: label.clone(),
                     server,
                     variant,
                     judged,
@@ -113,7 +155,7 @@ fn main() -> ExitCode {
             }
             Err(error) => {
                 all_ran = false;
-                trials.push(not_judged(label, &error));
+                trials.push(not_judged(label.clone(), &error));
             }
         }
     }
@@ -123,23 +165,56 @@ fn main() -> ExitCode {
     libtest_mimic::run(&arguments, trials).exit_code()
 }
 
-/// Builds the server, starts it, runs the cases, and ends it.
-fn judge(
-    server: &Server,
-    name: &str,
-    variant: &Variant,
-    label: &str,
-    selected: &[&'static Case],
-) -> Result<Vec<Judged>, TargetError> {
-    eprintln!("building {label}");
-    let endpoint = server.endpoint(variant, PATIENCE)?;
+/// Runs what is to be done, as many at a time as there are processors: most
+/// of the time a judge waits. The results come in the order of the jobs.
+fn side_by_side<J: Sync, R: Send>(
+    jobs: &[J],
+    run: impl Fn(&J) -> R + Sync,
+) -> impl Iterator<Item = (&J, R)> {
+    let next = AtomicUsize::new(0);
+    let results: Vec<Mutex<Option<R>>> =
+        jobs.iter().map(|_| Mutex::default()).collect();
+    let lanes = thread::available_parallelism().map_or(2, usize::from);
+    thread::scope(|scope| {
+        for _ in 0..lanes {
+            scope.spawn(|| {
+                while let Some((n, job)) = {
+                    let n = next.fetch_add(1, Ordering::Relaxed);
+                    jobs.get(n).map(|job| (n, job))
+                } {
+                    let result = run(job);
+                    *results[n].lock().expect("no panic") = Some(result);
+                }
+            });
+        }
+    });
+    jobs.iter().zip(results.into_iter().map(|result| {
+        let result = result.into_inner().expect("no panic");
+        result.expect("every job has run")
+    }))
+}
+
+/// Starts the server, runs the cases, and ends it.
+fn judge(job: &Job<'_>, built: &Built) -> Result<Vec<Judged>, TargetError> {
+    let Job {
+        label,
+        server,
+        name,
+        variant,
+        selected,
+    } = job;
+    let run = server.build_with(variant, built)?;
+    let endpoint = server.endpoint_of(variant, &run, PATIENCE)?;
     eprintln!(
         "judging {label} at {}: {} cases",
         endpoint.url,
         selected.len()
     );
+    let begun = Instant::now();
     let judged = harness::judge(endpoint, selected, &server.known(name));
-    Ok(judged.unwrap_or_else(|error| panic!("{label}: {error}")))
+    let judged = judged.unwrap_or_else(|error| panic!("{label}: {error}"));
+    eprintln!("judged {label} in {:.1?}", begun.elapsed());
+    Ok(judged)
 }
 
 /// A server that the machine can't run is skipped, unless all are demanded.

@@ -7,6 +7,7 @@ use std::process::Command;
 use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use wsspec::programs::Built;
 use wsspec::target::{Server, TargetError, Variant};
 
 use crate::arguments::{Plan, Run, usage};
@@ -84,10 +85,16 @@ pub(crate) fn run(arguments: &Run) -> Exit {
     if let Err(error) = &sees_nodelay {
         skipped.push(format!("who sets TCP_NODELAY is not known: {error}"));
     }
+    let programs = targets.iter().map(|(server, _, it)| (*server, *it));
+    let built = match servers::build_programs(programs) {
+        Ok(built) => built,
+        Err(error) => usage(&error.to_string()),
+    };
     for (server, name, variant) in targets {
         let label = format!("{}/{name}", server.name);
-        anstream::eprintln!("{label}: building and judging");
-        let entered = enter(server, name, variant, &label, processors);
+        anstream::eprintln!("{label}: judging");
+        let entered =
+            enter(server, name, variant, &built, &label, processors);
         let not_measured = entered.as_ref().err().map(ToString::to_string);
         if let Some(why) = &not_measured {
             anstream::eprintln!("{label} is not measured: {why}");
@@ -297,10 +304,11 @@ fn enter(
     server: &Server,
     name: &str,
     variant: &Variant,
+    built: &Built,
     label: &str,
     processors: Processors,
 ) -> Result<Participant, NotMeasured> {
-    let launcher = servers::build(server, variant)?;
+    let launcher = servers::build(server, variant, built)?;
     servers::judge(server, name, variant, &launcher)?;
     let protocol = crate::frames::Protocol::WebSocket;
     Participant::start(label, launcher, protocol, variant, processors)

@@ -1,8 +1,10 @@
 //! The servers of a comparison: built as for use, judged, started; and the
 //! floors beside them.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
+use wsspec::programs::{Built, Workspace};
 use wsspec::runner::{JOBS, PATIENCE};
 use wsspec::target::{Ended, Running, Server, TargetError, Variant};
 use wsspec::{
@@ -199,7 +201,34 @@ pub fn floors(
     started.into_iter().collect()
 }
 
-/// Builds a variant with all optimisation and tells how to start it.
+/// Builds what cargo builds of these servers with all optimisation, the
+/// programs of one workspace in as few calls as their features allow.
+///
+/// # Errors
+///
+/// A folder that is in no workspace of cargo.
+pub fn build_programs<'a>(
+    servers: impl Iterator<Item = (&'a Server, &'a Variant)>,
+) -> Result<Built, TargetError> {
+    let mut workspaces = BTreeMap::new();
+    for (server, variant) in servers {
+        if let Some(program) = &variant.cargo {
+            let workspace = Workspace::of(&server.folder)?;
+            let (_, programs) = workspaces
+                .entry(workspace.root.clone())
+                .or_insert((workspace, BTreeSet::new()));
+            programs.insert(program.clone());
+        }
+    }
+    let mut built = Built::new();
+    for (workspace, programs) in workspaces.into_values() {
+        let programs: Vec<_> = programs.into_iter().collect();
+        built.extend(workspace.build_all(&programs, true, |_| true)?);
+    }
+    Ok(built)
+}
+
+/// Tells how to start a variant, of whose programs cargo has built its own.
 ///
 /// # Errors
 ///
@@ -207,8 +236,9 @@ pub fn floors(
 pub fn build(
     server: &Server,
     variant: &Variant,
+    built: &Built,
 ) -> Result<Launcher, NotMeasured> {
-    let run = server.build_release(variant)?;
+    let run = server.build_with(variant, built)?;
     match run.is_empty() {
         true => Err(NotMeasured::NotOurs),
         false => Ok(server.launcher(&run).at(variant.url.clone())),

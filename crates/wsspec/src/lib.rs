@@ -17,6 +17,7 @@
 //! | [`record`] | the evidence: everything that went over a connection |
 //! | [`endpoint`], [`select`], [`runner`] | where to run, what, and the run |
 //! | [`target`], [`known`] | `server.toml`: build a server, know its faults |
+//! | [`programs`] | many programs built in few calls of cargo |
 //! | [`baseline`] | its known violations, brought up to date |
 //! | `harness` | the suite as tests of one's own, with the feature of that name |
 //! | [`tls`] | whom to trust where there is TLS |
@@ -47,6 +48,7 @@ pub mod measured;
 pub mod opener;
 pub mod page;
 pub mod peer;
+pub mod programs;
 pub mod record;
 pub mod report;
 pub mod results;

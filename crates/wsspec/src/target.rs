@@ -13,11 +13,12 @@ use std::sync::mpsc::{self, RecvTimeoutError};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use serde::{Deserialize, Deserializer};
+use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::endpoint::{Declared, Endpoint, Url};
 use crate::host::{self, Host, Launcher};
 use crate::known::{KnownViolation, OneOrMany, matches};
+use crate::programs::{Built, Workspace};
 use crate::stream::Over;
 use crate::tls::{Tls, Trust};
 
@@ -198,13 +199,21 @@ impl Variant {
 }
 
 /// A binary or an example of a cargo package.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(
+    Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Deserialize, Serialize,
+)]
 #[serde(deny_unknown_fields)]
 pub struct CargoTarget {
     /// The package's name.
     pub package: String,
     /// The example's name; without it the package's binary is meant.
     pub example: Option<String>,
+}
+
+impl fmt::Display for CargoTarget {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.example.as_ref().unwrap_or(&self.package))
+    }
 }
 
 /// Something that is not there on every machine.
@@ -350,6 +359,9 @@ pub enum TargetError {
         /// The command; what it printed has been seen already.
         command: String,
     },
+    /// Cargo can't say what there is to build.
+    #[error("cargo: {0}")]
+    Programs(String),
     /// The server did not become ready.
     #[error("{command} {how}{output}")]
     NotReady {
@@ -554,25 +566,19 @@ impl Server {
     ///
     /// Something that the machine has not, or a build that fails.
     pub fn build(&self, variant: &Variant) -> Result<Vec<String>, TargetError> {
-        self.build_as(variant, false)
+        self.build_with(variant, &Built::new())
     }
 
-    /// The same with all optimisation, where cargo builds it: for measuring.
+    /// The same where some programs have been built already, many at a time;
+    /// see [`programs`](crate::programs).
     ///
     /// # Errors
     ///
     /// As [`build`](Self::build).
-    pub fn build_release(
+    pub fn build_with(
         &self,
         variant: &Variant,
-    ) -> Result<Vec<String>, TargetError> {
-        self.build_as(variant, true)
-    }
-
-    fn build_as(
-        &self,
-        variant: &Variant,
-        release: bool,
+        built: &Built,
     ) -> Result<Vec<String>, TargetError> {
         if let Some(Needs { check, install }) = &variant.needs {
             let there = self
@@ -600,56 +606,36 @@ impl Server {
             }
         }
         let mut words = match (&variant.cargo, &variant.run) {
-            (Some(target), _) => self.cargo_build(target, release)?,
+            (Some(target), _) => match built.get(target) {
+                Some(Some(path)) => vec![path.display().to_string()],
+                Some(None) => {
+                    return Err(TargetError::Build {
+                        command: format!("cargo build of {target}"),
+                    });
+                }
+                None => self.cargo_build(target)?,
+            },
             (None, run) => run.clone().unwrap_or_default(),
         };
         words.extend_from_slice(&variant.arguments);
         Ok(words)
     }
 
-    /// `cargo build -p PACKAGE`, by itself: the features of other packages
-    /// would change what is built.
+    /// `cargo build -p PACKAGE`, alone: the features of other packages would
+    /// change what is built.
     fn cargo_build(
         &self,
         target: &CargoTarget,
-        release: bool,
     ) -> Result<Vec<String>, TargetError> {
-        let mut words = vec![
-            std::env::var("CARGO").unwrap_or_else(|_| "cargo".to_owned()),
-            "build".to_owned(),
-            "--message-format=json-render-diagnostics".to_owned(),
-            "--package".to_owned(),
-            target.package.clone(),
-        ];
-        match &target.example {
-            Some(example) => {
-                words.extend(["--example".into(), example.clone()])
-            }
-            None => words.push("--bins".into()),
+        let workspace = Workspace::of(&self.folder)?.without_align();
+        let group = vec![target.clone()];
+        let built = workspace.build(&group, &group, false)?;
+        match built.into_values().next().flatten() {
+            Some(path) => Ok(vec![path.display().to_string()]),
+            None => Err(TargetError::Build {
+                command: format!("cargo build of {target}"),
+            }),
         }
-        if release {
-            words.push("--release".to_owned());
-        }
-        let name = target.example.as_ref().unwrap_or(&target.package);
-        let output = self
-            .command(&words)
-            .stderr(Stdio::inherit())
-            .output()
-            .map_err(|error| cannot_start(&words, error))?;
-        let failed = || TargetError::Build {
-            command: words.join(" "),
-        };
-        if !output.status.success() {
-            return Err(failed());
-        }
-        let executable = String::from_utf8_lossy(&output.stdout)
-            .lines()
-            .filter_map(|line| serde_json::from_str::<Artifact>(line).ok())
-            .filter(|artifact| artifact.target.name == *name)
-            .find_map(|artifact| artifact.executable);
-        executable
-            .map(|path| vec![path])
-            .ok_or_else(failed)
     }
 
     /// Starts a variant with what [`build`](Self::build) told, on a port of
@@ -673,11 +659,25 @@ impl Server {
         variant: &Variant,
         patience: Duration,
     ) -> Result<Endpoint, TargetError> {
-        let run = self.build(variant)?;
+        self.endpoint_of(variant, &self.build(variant)?, patience)
+    }
+
+    /// Starts a variant with what [`build`](Self::build) told, unless somebody
+    /// else does, and tells where and how to judge it.
+    ///
+    /// # Errors
+    ///
+    /// As [`start`](Self::start).
+    pub fn endpoint_of(
+        &self,
+        variant: &Variant,
+        run: &[String],
+        patience: Duration,
+    ) -> Result<Endpoint, TargetError> {
         let mut endpoint = match &variant.url {
             Some(url) if run.is_empty() => Endpoint::new(url.clone(), patience),
             url => {
-                let launcher = self.launcher(&run).at(url.clone());
+                let launcher = self.launcher(run).at(url.clone());
                 Endpoint::of(Host::start(launcher)?, patience)
             }
         };
@@ -685,7 +685,7 @@ impl Server {
         endpoint.over = variant.over;
         endpoint.tls = self.tls(variant)?;
         for instance in variant.instance.values() {
-            let launcher = self.launcher(&run).with(&instance.arguments);
+            let launcher = self.launcher(run).with(&instance.arguments);
             let own = Endpoint::of(Host::start(launcher)?, patience);
             let mut own = endpoint.like(own);
             own.declared = instance.declared().or(&endpoint.declared);
@@ -723,18 +723,6 @@ impl Server {
     fn command(&self, words: &[String]) -> Command {
         host::command(words, &self.folder)
     }
-}
-
-/// What is used of a line of `--message-format=json`.
-#[derive(Deserialize)]
-struct Artifact {
-    target: ArtifactTarget,
-    executable: Option<String>,
-}
-
-#[derive(Deserialize)]
-struct ArtifactTarget {
-    name: String,
 }
 
 fn cannot_start(words: &[String], error: std::io::Error) -> TargetError {

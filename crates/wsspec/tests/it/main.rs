@@ -2,7 +2,6 @@
 
 mod clauses;
 #[path = "../../src/content.rs"]
-#[expect(dead_code, unreachable_pub, reason = "its own tests need a part")]
 mod content;
 mod corpus;
 mod corpus_of_compression;

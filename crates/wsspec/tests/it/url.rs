@@ -14,7 +14,7 @@ fn a_url_is_taken_apart() {
     let url: Url = "wss://example.com/ws".parse().expect("a URL");
     assert_eq!(url.to_string(), "wss://example.com:443/ws");
     let url: Url = "ws://[::1]:9".parse().expect("a URL");
-    assert_eq!(url.socket(), ("::1", 9));
+    assert_eq!(url.authority(), "[::1]:9");
     assert_eq!(url.target(), "/");
 }
 
