@@ -66,7 +66,8 @@ pub(crate) async fn judge_endpoint(
         true => JOBS_AGAINST_TIMERS,
         false => JOBS,
     };
-    let runner = Runner::new(endpoint, options.jobs.unwrap_or(jobs));
+    let runner = Runner::new(endpoint, options.jobs.unwrap_or(jobs))
+        .expecting(known);
     reach(&runner).await?;
 
     let begun = Instant::now();
@@ -92,6 +93,11 @@ pub(crate) async fn judge_endpoint(
         anstream::eprintln!("wsspec: {ended}");
     }
 
+    let told = runner.take_told();
+    for line in &told {
+        anstream::eprintln!("wsspec: {line}");
+    }
+
     let (judged, unsteady) = worst(runs);
     let seconds = begun.elapsed().as_secs_f64();
     let mut target = Target::new(name, &judged, seconds);
@@ -100,9 +106,9 @@ pub(crate) async fn judge_endpoint(
     }
     Ok(Finished {
         // A server that a case has ended has not kept it, whatever it said.
-        exit: match ended {
-            Some(_) => verdict(&target, options.strict).max(Exit::Violations),
-            None => verdict(&target, options.strict),
+        exit: match ended.is_some() || !told.is_empty() {
+            true => verdict(&target, options.strict).max(Exit::Violations),
+            false => verdict(&target, options.strict),
         },
         target,
         index: autobahn::index(options.agent.as_deref(), &judged),

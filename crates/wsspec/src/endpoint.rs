@@ -244,31 +244,47 @@ impl Declared {
 const ENOUGH: usize = 3;
 
 tokio::task_local! {
-    /// Whether a case has waited in vain while the server served nobody.
-    static UNSERVED: Cell<bool>;
+    /// What the waits of a case have come to.
+    static WAITS: Cell<Waits>;
 }
 
-/// Runs a case, and tells whether silence in it proved nothing, because the
-/// server did not serve anybody.
-pub(crate) async fn with_witness<T>(
+/// What waiting in vain has shown, or not.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Waits {
+    /// It proved nothing, because the server did not serve anybody.
+    pub(crate) unserved: bool,
+    /// There was some: what came too late for it may be right.
+    pub(crate) in_vain: bool,
+}
+
+/// Runs a case, and tells what its waits have come to.
+pub(crate) async fn watching_waits<T>(
     case: impl Future<Output = T>,
-) -> (T, bool) {
-    UNSERVED
-        .scope(Cell::new(false), async {
+) -> (T, Waits) {
+    WAITS
+        .scope(Cell::default(), async {
             let found = case.await;
-            (found, UNSERVED.with(Cell::get))
+            (found, WAITS.with(Cell::get))
         })
         .await
 }
 
-fn proves_nothing() {
+fn note_wait(note: impl Fn(&mut Waits)) {
     // Outside of a case nobody wants to know.
-    _ = UNSERVED.try_with(|unserved| unserved.set(true));
+    _ = WAITS.try_with(|waits| {
+        let mut now = waits.get();
+        note(&mut now);
+        waits.set(now);
+    });
+}
+
+fn proves_nothing() {
+    note_wait(|waits| waits.unserved = true);
 }
 
 /// Notes that the case is about being served: then it counts that nobody was.
 pub(crate) fn being_served_counts() {
-    _ = UNSERVED.try_with(|unserved| unserved.set(false));
+    note_wait(|waits| waits.unserved = false);
 }
 
 /// What a server has been sent and has to work through.
@@ -323,6 +339,8 @@ pub struct Endpoint {
     serves: AtomicBool,
     /// Whether a witness is asking a server that served nobody before.
     asking: AtomicBool,
+    /// Whether a connection was refused since somebody asked.
+    refused: AtomicBool,
 }
 
 impl Endpoint {
@@ -342,6 +360,7 @@ impl Endpoint {
             known: true,
             serves: AtomicBool::new(true),
             asking: AtomicBool::new(false),
+            refused: AtomicBool::new(false),
         }
     }
 
@@ -349,7 +368,7 @@ impl Endpoint {
     #[must_use]
     pub fn of(host: Host, patience: Duration) -> Self {
         Self {
-            url: host.url().clone(),
+            url: host.url(),
             host: Some(Arc::new(host)),
             ..Self::new(Url::nowhere(), patience)
         }
@@ -395,9 +414,30 @@ impl Endpoint {
         }
     }
 
+    /// The same server, at another address where it has been started again,
+    /// with so many times the patience.
+    pub(crate) fn again(&self, url: Url, factor: u32) -> Self {
+        Self {
+            autobahn_timers: self.autobahn_timers,
+            host: self.host.clone(),
+            ..self.like(Self::new(url, self.patience * factor))
+        }
+    }
+
+    /// Whether a connection was refused since this was last asked.
+    pub(crate) fn was_refused(&self) -> bool {
+        self.refused.swap(false, Ordering::Relaxed)
+    }
+
     /// Opens a TCP connection, without Nagle's delay.
     pub(crate) async fn connect_tcp(&self) -> std::io::Result<TcpStream> {
-        let stream = TcpStream::connect(self.url.socket()).await?;
+        let stream = TcpStream::connect(self.url.socket()).await;
+        if let Err(error) = &stream
+            && error.kind() == std::io::ErrorKind::ConnectionRefused
+        {
+            self.refused.store(true, Ordering::Relaxed);
+        }
+        let stream = stream?;
         stream.set_nodelay(true)?;
         Ok(stream)
     }
@@ -461,6 +501,19 @@ impl Endpoint {
         patience: Duration,
         event: impl Future<Output = T>,
     ) -> Option<T> {
+        let happened = self.wait(load, patience, event).await;
+        if happened.is_none() {
+            note_wait(|waits| waits.in_vain = true);
+        }
+        happened
+    }
+
+    async fn wait<T>(
+        self: &Arc<Self>,
+        load: Load,
+        patience: Duration,
+        event: impl Future<Output = T>,
+    ) -> Option<T> {
         let patience = patience * load.patiences();
         let mut event = pin!(event);
         if let Ok(happened) = timeout(patience, &mut event).await {
@@ -510,36 +563,44 @@ impl Endpoint {
         count: usize,
         trips: &AtomicUsize,
     ) -> std::io::Result<()> {
-        let mut stream = self.connect().await?;
-        let Some(mut received) = self.open_witness(&mut stream).await? else {
+        let Some(mut witness) = self.witness().await? else {
             return Ok(());
         };
-        let mut decoder = Decoder::lenient(1024);
-        decoder.push(&received);
         for _ in 0..count {
-            let mut octets = Vec::new();
-            Frame::text("witness")
-                .masked(MaskingKey([1, 2, 3, 4]))
-                .encode(&mut octets);
-            stream.write_all(&octets).await?;
-            stream.flush().await?;
-            loop {
-                match decoder.next_frame() {
-                    // What it is does not matter: somebody was served.
-                    Ok(Some(frame)) if !frame.opcode.is_control() => break,
-                    Ok(Some(_)) => continue,
-                    Ok(None) => {}
-                    Err(_) => return Ok(()),
-                }
-                received.clear();
-                if stream.read_buf(&mut received).await? == 0 {
-                    return Ok(());
-                }
-                decoder.push(&received);
+            if !witness.round_trip().await? {
+                return Ok(());
             }
             trips.fetch_add(1, Ordering::Relaxed);
         }
         Ok(())
+    }
+
+    /// Whether the server opens a connection and echoes on it, within this
+    /// time.
+    pub(crate) async fn serves_within(&self, at_most: Duration) -> bool {
+        timeout(at_most, self.served()).await.is_ok_and(|it| it.is_some())
+    }
+
+    /// A connection on which a text has come back.
+    pub(crate) async fn served(&self) -> Option<Witness> {
+        let mut witness = self.witness().await.ok()??;
+        let echoed = witness.round_trip().await;
+        echoed.is_ok_and(|it| it).then_some(witness)
+    }
+
+    /// Opens a connection that shows whether others are served.
+    async fn witness(&self) -> std::io::Result<Option<Witness>> {
+        let mut stream = self.connect().await?;
+        let received = self.open_witness(&mut stream).await?;
+        Ok(received.map(|received| {
+            let mut decoder = Decoder::lenient(1024);
+            decoder.push(&received);
+            Witness {
+                stream,
+                decoder,
+                received,
+            }
+        }))
     }
 
     /// Opens a WebSocket, and gives back what has come behind the answer;
@@ -591,6 +652,42 @@ impl Endpoint {
                 Ok(None) if received.len() < 64 * 1024 => {}
                 _ => return Ok(None),
             }
+        }
+    }
+}
+
+/// A connection beside that of a case.
+#[derive(Debug)]
+pub(crate) struct Witness {
+    stream: Stream,
+    decoder: Decoder,
+    received: Vec<u8>,
+}
+
+impl Witness {
+    /// Sends a text and waits for something that is no control frame: what it
+    /// is does not matter, somebody was served. Whether it came.
+    async fn round_trip(&mut self) -> std::io::Result<bool> {
+        let mut octets = Vec::new();
+        Frame::text("witness")
+            .masked(MaskingKey([1, 2, 3, 4]))
+            .encode(&mut octets);
+        self.stream.write_all(&octets).await?;
+        self.stream.flush().await?;
+        loop {
+            match self.decoder.next_frame() {
+                Ok(Some(frame)) if !frame.opcode.is_control() => {
+                    return Ok(true);
+                }
+                Ok(Some(_)) => continue,
+                Ok(None) => {}
+                Err(_) => return Ok(false),
+            }
+            self.received.clear();
+            if self.stream.read_buf(&mut self.received).await? == 0 {
+                return Ok(false);
+            }
+            self.decoder.push(&self.received);
         }
     }
 }

@@ -224,7 +224,7 @@ pub fn judge(
     let hosts = endpoint.hosts();
     let runtime = tokio::runtime::Runtime::new()
         .map_err(|error| format!("no runtime: {error}"))?;
-    let runner = Runner::new(endpoint, JOBS);
+    let runner = Runner::new(endpoint, JOBS).expecting(known);
     let judged = runtime.block_on(async {
         runner
             .reach()

@@ -117,7 +117,8 @@ pub struct Host {
     launcher: Launcher,
     /// The one for the cases that only need its wire.
     shared: Mutex<Option<Running>>,
-    url: Url,
+    /// Where that one listens.
+    url: Mutex<Url>,
     /// How that one ended by itself before it had to make room.
     ended: Mutex<Option<Ended>>,
     /// Whether only one can run at a time, as all want the same port.
@@ -145,7 +146,7 @@ impl Host {
         Ok(Self {
             exclusive: AtomicBool::new(launcher.at.is_some()),
             tried: AtomicBool::new(false),
-            url: running.url.clone(),
+            url: Mutex::new(running.url.clone()),
             launcher,
             shared: Mutex::new(Some(running)),
             ended: Mutex::default(),
@@ -155,8 +156,9 @@ impl Host {
 
     /// Where it listens.
     #[must_use]
-    pub fn url(&self) -> &Url {
-        &self.url
+    pub fn url(&self) -> Url {
+        let url = self.url.lock();
+        url.unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Ends the server, with all that it has started.
@@ -173,7 +175,7 @@ impl Host {
             .unwrap_or_else(PoisonError::into_inner);
         let now = shared.as_mut().and_then(|running| {
             // Whoever accepts nothing may be just ending.
-            let moment = match self.url.accepts() {
+            let moment = match self.url().accepts() {
                 true => Duration::ZERO,
                 false => Duration::from_secs(1),
             };
@@ -203,31 +205,77 @@ impl Host {
         .await
     }
 
+    /// Whether the server has ended by itself.
+    pub(crate) fn is_gone(&self) -> bool {
+        let mut shared = self
+            .shared
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        let running = shared.as_mut();
+        running.is_some_and(|it| it.wait(Duration::ZERO).is_some())
+    }
+
+    /// Starts the server again, and tells how it has ended, if by itself.
+    pub(crate) async fn restart(
+        self: &Arc<Self>,
+    ) -> Result<Option<Ended>, TargetError> {
+        let host = Arc::clone(self);
+        blocking(move || {
+            let mut shared = host
+                .shared
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner);
+            let mut ended = None;
+            if let Some(mut running) = shared.take() {
+                // Whoever accepts nothing may be just ending.
+                running.wait(Duration::from_secs(1));
+                ended = running.has_ended();
+            }
+            let running = host.launcher.start()?;
+            *host
+                .url
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner) = running.url.clone();
+            *shared = Some(running);
+            Ok(ended)
+        })
+        .await
+    }
+
+    /// Keeps how the server ended for whoever asks [`has_ended`](Self::has_ended).
+    pub(crate) fn keep_end(&self, ended: Ended) {
+        *self
+            .ended
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner) = Some(ended);
+    }
+
+    /// Whether only one server can run at a time; found out by starting a
+    /// second one, once.
+    pub(crate) async fn is_exclusive(self: &Arc<Self>) -> bool {
+        let _first = self.turn.lock().await;
+        if !self.tried.load(Ordering::Relaxed)
+            && !self.exclusive.load(Ordering::Relaxed)
+        {
+            let other = self.launch().await.ok();
+            // Who says that it listens where the other does is not another
+            // one.
+            let other = other.filter(|running| running.url != self.url());
+            self.exclusive.store(other.is_none(), Ordering::Relaxed);
+            blocking(move || drop(other)).await;
+        }
+        self.tried.store(true, Ordering::Relaxed);
+        self.exclusive.load(Ordering::Relaxed)
+    }
+
     /// Starts one more server. Where only one can run at a time the shared
     /// one ends, and the cases take turns.
     pub(crate) async fn start_own(
         self: &Arc<Self>,
     ) -> Result<Own, TargetError> {
-        // The first finds out for all whether there can be two.
-        let first = match self.tried.load(Ordering::Relaxed) {
-            true => None,
-            false => Some(self.turn.lock().await),
-        };
-        let launched = match self.exclusive.load(Ordering::Relaxed) {
-            true => None,
-            false => self.launch().await.ok(),
-        };
-        // Who says that it listens where the other does is not another one.
-        let other = launched.filter(|running| running.url != self.url);
-        let is_possible = other.is_some();
-        self.tried.store(true, Ordering::Relaxed);
-        if !is_possible {
-            self.exclusive.store(true, Ordering::Relaxed);
-        }
-        drop(first);
-        if let Some(running) = other {
+        if !self.is_exclusive().await {
             return Ok(Own {
-                running,
+                running: self.launch().await?,
                 turn: None,
             });
         }
@@ -241,7 +289,7 @@ impl Host {
                 .unwrap_or_else(PoisonError::into_inner) = ended;
             drop(host.take_shared());
             // What a shell has started may outlive it by a moment.
-            host.url.wait_until_free(END);
+            host.url().wait_until_free(END);
         })
         .await;
         let running = self.launch().await?;

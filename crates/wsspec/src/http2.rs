@@ -24,7 +24,7 @@ use crate::stream::Stream;
 
 /// What a server may send before it is read: several times what HTTP/2 begins
 /// with, so that long echoes do not wait for each round trip.
-const ROOM: u32 = 256 << 10;
+const ROOM: u32 = 1 << 20;
 
 /// How long a connection may still say good-bye when nobody needs it any
 /// more.

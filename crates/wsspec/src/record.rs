@@ -186,6 +186,12 @@ impl Record {
         events.any(|event| matches!(event.what, What::Aside))
     }
 
+    /// Whether the server has ended the connection.
+    pub(crate) fn has_ended(&self) -> bool {
+        let mut events = self.events.iter();
+        events.any(|event| matches!(event.what, What::Ended(_)))
+    }
+
     /// Leaves only the first and the last so many events: what one case has
     /// seen must not be much where there are hundreds.
     pub(crate) fn shorten(&mut self, each: usize) {

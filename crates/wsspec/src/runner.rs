@@ -1,23 +1,31 @@
 //! The run: many cases at a time over one endpoint.
+//!
+//! A run must neither be slow nor depend on time. So most cases run side by
+//! side, and whatever waiting in vain has decided is tried again when nothing
+//! else runs: what comes late is not wrong.
+
+mod deaths;
+mod one;
+mod plan;
 
 use std::sync::{Arc, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use rfc6455::{Frame, StatusCode};
-use tokio::sync::Semaphore;
-use tokio::task::JoinSet;
+use rfc6455::Frame;
+use tokio::sync::{Mutex, RwLock};
 
-use crate::autobahn::{self, Words};
-use crate::case::{Case, Judging, Run, Weight};
+use crate::autobahn::Words;
+use crate::case::{Case, Weight};
 use crate::dialer::{Dialer, Reply};
-use crate::endpoint::{self, Endpoint};
-use crate::http2_peer::Http2Opener;
-use crate::measured::Measured;
-use crate::opener::{Opener, not_agreed};
-use crate::peer::{Incoming, Peer};
-use crate::record::{Record, SharedRecord};
-use crate::verdict::{Finding, Outcome, Verdict};
+use crate::endpoint::Endpoint;
+use crate::known::{KnownViolation, matches};
+use crate::peer::Incoming;
+use crate::record::SharedRecord;
+use crate::verdict::{Finding, Outcome};
 use crate::wire::Setting;
+
+use one::judge;
+use plan::Plan;
 
 /// How long silence lasts before it counts, if nobody says otherwise.
 pub const PATIENCE: Duration = Duration::from_secs(2);
@@ -33,6 +41,20 @@ const VOLUMES_AT_A_TIME: usize = 8;
 /// time, but there are not many processors.
 const OWN_AT_A_TIME: usize = 4;
 
+/// How many cases that have waited in vain are tried again at a time.
+const AGAIN_AT_A_TIME: usize = 8;
+
+/// So many times the patience they have then.
+const MORE_PATIENCE: u32 = 2;
+
+/// So many are tried again at least. When all of them find the same as
+/// before, the server was not slow, and the others are believed.
+const ENOUGH_AGAIN: usize = 32;
+
+/// So long cases are tried again. Who is slow for longer can't be told from
+/// who is silent.
+const LONGEST_AGAIN: Duration = Duration::from_secs(40);
+
 /// Of a record so many events are kept, from its beginning and its end, unless
 /// it is that of the only case.
 const KEPT_EVENTS: usize = 128;
@@ -41,11 +63,23 @@ const KEPT_EVENTS: usize = 128;
 /// of its steps is bounded: some have forty steps, and a witness takes ten.
 const LONGEST_CASE: u32 = 500;
 
+/// What several runs in one process share: while a case is tried again no
+/// other one runs.
+static MACHINE: RwLock<()> = RwLock::const_new(());
+
+/// And servers of one run at a time are measured.
+static MEASURING: Mutex<()> = Mutex::const_new(());
+
 /// Runs cases over an endpoint.
 #[derive(Debug)]
 pub struct Runner {
     endpoint: Arc<Endpoint>,
     jobs: usize,
+    /// Patterns of the cases that are expected to fail.
+    expected: Vec<String>,
+    tries_again: bool,
+    /// What the last run has to tell beside its results.
+    told: std::sync::Mutex<Vec<String>>,
 }
 
 /// A case with what it found.
@@ -67,6 +101,10 @@ pub struct Judged {
     pub records: Vec<SharedRecord>,
     /// How long the case took.
     pub duration: Duration,
+    /// Whether it has waited for something that did not come in time.
+    pub(crate) waited_in_vain: bool,
+    /// Whether no other try can find something else.
+    pub(crate) is_settled: bool,
 }
 
 /// Why there is nothing to judge.
@@ -103,7 +141,27 @@ impl Runner {
         Self {
             endpoint: Arc::new(endpoint),
             jobs: jobs.max(1),
+            expected: Vec::new(),
+            tries_again: true,
+            told: std::sync::Mutex::default(),
         }
+    }
+
+    /// The same for a server that is known to break some rules: what fails as
+    /// expected need not be tried again.
+    #[must_use]
+    pub fn expecting(mut self, known: &[&KnownViolation]) -> Self {
+        let patterns = known.iter().flat_map(|it| it.case.as_slice());
+        self.expected.extend(patterns.cloned());
+        self
+    }
+
+    /// The same with one try for each case, for whoever judges the silence of
+    /// a case otherwise.
+    #[must_use]
+    pub fn once(mut self) -> Self {
+        self.tries_again = false;
+        self
     }
 
     /// Makes sure that there is something to judge: a right opening handshake
@@ -162,249 +220,85 @@ impl Runner {
     /// Runs the cases and gives the results back in the order of `cases`,
     /// whatever the order in which they end; `on_end` sees that order.
     ///
-    /// Cases that measure nothing but the wire run side by side.
+    /// Cases run side by side, as many as the server carries. A case that has
+    /// ended the server's process fails, and the others are run on a new one.
+    /// Where a case has waited in vain it is tried again when nothing else
+    /// runs, and that counts.
     pub async fn run(
         &self,
         cases: impl IntoIterator<Item = &'static Case>,
-        mut on_end: impl FnMut(&Judged),
+        on_end: impl FnMut(&Judged),
     ) -> Vec<Judged> {
         for host in self.endpoint.hosts() {
             // Where it does not come back the cases find nobody, and say so.
             _ = host.ensure().await;
         }
+        let machine = MACHINE.read().await;
         let cases: Vec<_> = cases.into_iter().collect();
-        let mut results: Vec<Option<Judged>> = Vec::new();
-        results.resize_with(cases.len(), || None);
-        // What can hold a server up for seconds comes when nobody else waits.
-        for weight in
-            [Weight::Light, Weight::Volume, Weight::Heavy, Weight::Own]
-        {
-            let mut running = JoinSet::new();
-            for (instance, endpoint) in self.instances() {
-                let part = cases.iter().copied().enumerate();
-                let part = part.filter(|(_, case)| {
-                    case.weight() == weight
-                        && self.endpoint.instance_for(case) == instance
-                });
-                let keeps_all = cases.len() == 1;
-                self.start(&mut running, endpoint, part, weight, keeps_all);
+        let mut plan = Plan::new(self, cases, on_end).await;
+        plan.run_all().await;
+        drop(machine);
+        plan.run_doubtful_again().await;
+        plan.into_results()
+    }
+
+    /// What a run has to tell beside its results: of a server that has ended
+    /// and can't be judged to the end. Told once; where it is not empty the
+    /// server has not passed.
+    pub fn take_told(&self) -> Vec<String> {
+        let told = self.told.lock();
+        std::mem::take(&mut *told.unwrap_or_else(PoisonError::into_inner))
+    }
+
+    fn tell(&self, what: String) {
+        let told = self.told.lock();
+        told.unwrap_or_else(PoisonError::into_inner).push(what);
+    }
+
+    /// Whether a result may be one of time and not of the server.
+    fn is_doubtful(&self, judged: &Judged) -> bool {
+        let is_doubtful = match &judged.finding {
+            Some(Finding::Violation { .. }) => {
+                judged.waited_in_vain || judged.case.weight() == Weight::Own
             }
-            while let Some(ended) = running.join_next().await {
-                if let Ok((index, judged)) = ended {
-                    on_end(&judged);
-                    results[index] = Some(judged);
-                }
-            }
-        }
-        results
-            .into_iter()
-            .zip(&cases)
-            .map(|(judged, case)| judged.unwrap_or_else(|| broken(case)))
-            .collect()
+            Some(Finding::Blocked(_)) => true,
+            _ => false,
+        };
+        let mut expected = self.expected.iter();
+        // With Autobahn's own timers a slow server has other words, as there.
+        self.tries_again
+            && !self.endpoint.autobahn_timers
+            && is_doubtful
+            && !judged.is_settled
+            && !expected.any(|it| matches(it, judged.case.id))
     }
+}
 
-    /// The server itself, and behind it its instances with their numbers.
-    fn instances(
-        &self,
-    ) -> impl Iterator<Item = (Option<usize>, &Arc<Endpoint>)> {
-        let instances = self.endpoint.instances.iter().enumerate();
-        let instances = instances.map(|(n, (_, it))| (Some(n), it));
-        std::iter::once((None, &self.endpoint)).chain(instances)
-    }
-
-    fn jobs_for(&self, endpoint: &Endpoint, weight: Weight) -> usize {
-        // A case has up to two connections, and a witness.
-        let most = endpoint.declared.max_connections;
-        let most = most.map_or(usize::MAX, |most| (most / 3).max(1));
-        most.min(match weight {
-            Weight::Volume => self.jobs.min(VOLUMES_AT_A_TIME),
-            Weight::Own => self.jobs.min(OWN_AT_A_TIME),
-            _ => self.jobs,
-        })
-    }
-
-    /// Starts cases, the last first: what takes long, and whoever is slow with
-    /// it, stands at the end.
-    fn start(
-        &self,
-        running: &mut JoinSet<(usize, Judged)>,
-        endpoint: &Arc<Endpoint>,
-        cases: impl DoubleEndedIterator<Item = (usize, &'static Case)>,
-        weight: Weight,
-        keeps_all: bool,
-    ) {
-        let jobs = self.jobs_for(endpoint, weight);
-        let permits = Arc::new(Semaphore::new(jobs));
-        for (index, case) in cases.rev() {
-            let setting = Setting::new(Arc::clone(endpoint));
-            let permits = Arc::clone(&permits);
-            running.spawn(async move {
-                let permit = permits.acquire_owned().await;
-                let judged = judge(case, setting, keeps_all).await;
-                drop(permit);
-                (index, judged)
-            });
+impl Judged {
+    /// What a case has found without a connection of its own.
+    fn without_run(case: &'static Case, finding: Finding) -> Self {
+        let verdict = Err(finding);
+        Self {
+            case,
+            outcome: Outcome::of(case.level, &verdict),
+            finding: verdict.err(),
+            note: None,
+            upstream: Vec::new(),
+            words: one::words(case, &[]),
+            records: Vec::new(),
+            duration: Duration::ZERO,
+            waited_in_vain: false,
+            is_settled: true,
         }
     }
-}
 
-async fn judge(
-    case: &'static Case,
-    setting: Setting,
-    keeps_all: bool,
-) -> Judged {
-    let begun = Instant::now();
-    let records = Arc::clone(&setting.records);
-    let endpoint = Arc::clone(&setting.endpoint);
-    let longest = endpoint.patience * LONGEST_CASE;
-    let verdict = tokio::time::timeout(longest, verdict(case, setting));
-    let (verdict, unserved) = endpoint::with_witness(verdict).await;
-    let verdict = verdict.unwrap_or_else(|_| {
-        Err(Finding::Blocked(format!(
-            "it did not end within {longest:?}"
-        )))
-    });
-    // Silence where nobody was served tells nothing of this case's rule.
-    let verdict = match verdict {
-        Err(Finding::Violation { got, .. })
-            if unserved && case.weight() != Weight::Own =>
-        {
-            Err(Finding::Blocked(format!(
-                "{got}; but meanwhile the server did not serve anybody"
-            )))
-        }
-        verdict => verdict,
-    };
-    let records = std::mem::take(
-        &mut *records
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner),
-    );
-    let words = words(case, &records);
-    if !keeps_all {
-        for record in &records {
-            record
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner)
-                .shorten(KEPT_EVENTS);
+    /// A case that panicked: ours is the fault, and the other cases go on.
+    fn broken(case: &'static Case) -> Self {
+        Self {
+            outcome: Outcome::Broken,
+            finding: None,
+            note: Some("the case itself failed; please report it".to_owned()),
+            ..Self::without_run(case, Finding::Blocked(String::new()))
         }
     }
-    Judged {
-        case,
-        outcome: Outcome::of(case.level, &verdict),
-        finding: verdict.err(),
-        note: None,
-        upstream: Vec::new(),
-        words,
-        records,
-        duration: begun.elapsed(),
-    }
-}
-
-async fn verdict(case: &'static Case, setting: Setting) -> Verdict {
-    if let Some(why) = case.is_beside(setting.endpoint.over) {
-        return Err(Finding::Unsupported(why.to_owned()));
-    }
-    let seed = seed(case.id);
-    let mut dialer = Dialer::new(setting.clone(), seed);
-    match case.run {
-        Run::Measured(run) | Run::MeasuredHttp2(run) => {
-            let mut measured = Measured::start(setting, seed).await?;
-            let verdict = run(&mut measured).await;
-            let verdict = measured.outlives(verdict);
-            measured.end().await;
-            verdict
-        }
-        Run::Dialer(run) => run(&mut dialer).await,
-        Run::Http2(run) => run(&mut Http2Opener::new(setting, seed)).await,
-        Run::Opener(run) => run(&mut Opener::new(dialer)).await,
-        Run::Peer(run) => match case.autobahn {
-            None => run(&mut dialer.open().await?).await,
-            Some(id) => {
-                let peer = dialer.open_as_autobahn().await?;
-                verdict_and_words(peer, run, id).await
-            }
-        },
-        Run::Deflated(run) => {
-            let mut opener = Opener::new(dialer);
-            match case.autobahn {
-                None => run(&mut opener.deflated(rfc7692::NAME).await?).await,
-                Some(id) => {
-                    let peer = opener.deflated_as_autobahn(id).await?;
-                    match peer.agreement() {
-                        Some(_) => verdict_and_words(peer, run, id).await,
-                        None => not_implemented(peer, id).await,
-                    }
-                }
-            }
-        }
-    }
-}
-
-/// Ends a case that needs compression where there is none, as Autobahn does.
-async fn not_implemented(mut peer: Peer, id: &str) -> Verdict {
-    let timer = autobahn::timer(id);
-    if peer.endpoint().autobahn_timers {
-        peer.set_timer(timer);
-    }
-    peer.send(Frame::close(StatusCode::NORMAL_CLOSURE, ""))
-        .await?;
-    peer.conclude(timer, Err(not_agreed()), true)
-        .await
-}
-
-/// Runs a case that Autobahn has, too, to the end of its connection: Autobahn
-/// also has a word for that.
-async fn verdict_and_words(
-    mut peer: Peer,
-    run: fn(&mut Peer) -> Judging<'_>,
-    id: &str,
-) -> Verdict {
-    let timer = autobahn::timer(id);
-    let with_timers = peer.endpoint().autobahn_timers;
-    if with_timers {
-        peer.set_timer(timer);
-    }
-    let verdict = run(&mut peer).await;
-    if matches!(verdict, Err(Finding::Unsupported(_))) && !with_timers {
-        // Nobody asks how that ends.
-        return verdict;
-    }
-    let tester_closes =
-        peer.with_record(|record| autobahn::tester_closes(id, record));
-    peer.conclude(timer, verdict, tester_closes).await
-}
-
-/// Autobahn's words for a case that carries one of Autobahn's; a connection
-/// that never opened has some, too.
-fn words(case: &Case, records: &[SharedRecord]) -> Option<Words> {
-    let id = case.autobahn?;
-    let never_opened = Record::shared();
-    let record = records.first().unwrap_or(&never_opened);
-    let record = record
-        .lock()
-        .unwrap_or_else(PoisonError::into_inner);
-    Some(autobahn::judge(id, &record))
-}
-
-/// A case that panicked: ours is the fault, and the other cases go on.
-fn broken(case: &'static Case) -> Judged {
-    Judged {
-        case,
-        outcome: Outcome::Broken,
-        finding: None,
-        note: Some("the case itself failed; please report it".to_owned()),
-        upstream: Vec::new(),
-        words: None,
-        records: Vec::new(),
-        duration: Duration::ZERO,
-    }
-}
-
-/// The same case sends the same keys in every run (FNV-1a).
-fn seed(id: &str) -> u64 {
-    id.bytes()
-        .fold(0xcbf2_9ce4_8422_2325, |hash, octet| {
-            (hash ^ u64::from(octet)).wrapping_mul(0x0100_0000_01b3)
-        })
 }

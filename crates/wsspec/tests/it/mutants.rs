@@ -1,13 +1,15 @@
 //! Who judges the judge: a reference endpoint on which every case passes, and
 //! one mutant per defect, each of which fails exactly the cases that it lists.
 //!
-//! A case that no mutant fails is not a test.
+//! A case that no mutant fails is not a test. `FULL=1` runs every case over
+//! every mutant; otherwise a choice of pairs runs, always the same, in which
+//! every case is failed by a mutant and every mutant fails a case.
 //!
-//! `MUTANT=Http2` in the environment tries only those whose names begin so; then
-//! nobody asks whether every case fails one.
+//! `MUTANT=Http2` in the environment tries only those whose names begin so, with
+//! all their cases; then nobody asks whether every case fails one.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use tokio::sync::Semaphore;
@@ -170,33 +172,51 @@ fn is_met(defect: Option<Defect>, meets: Meets) -> bool {
     ways.contains(&meets)
 }
 
-/// The results of all cases that meet the mutant, in their order.
-async fn judge(defect: Option<Defect>) -> Vec<Judged> {
+const WAYS: [Meets; 15] = [
+    Meets::Plain,
+    Meets::Guarded,
+    Meets::Large,
+    Meets::Alone,
+    Meets::Process,
+    Meets::Limited,
+    Meets::Rated,
+    Meets::Timed,
+    Meets::Deflate,
+    Meets::Compressed,
+    Meets::DeflateAlone,
+    Meets::DeflateProcess,
+    Meets::Secure,
+    Meets::Http2,
+    Meets::Http2Process,
+];
+
+/// The cases that meet a mutant.
+fn cases_of(defect: Option<Defect>) -> impl Iterator<Item = &'static Case> {
+    cases::all().filter(move |case| {
+        is_met(defect, meets(case)) && !is_apart(defect, case)
+    })
+}
+
+/// The results of these cases over the mutant, in their order, with so many
+/// times the patience.
+async fn judge(
+    defect: Option<Defect>,
+    chosen: Vec<&'static Case>,
+    factor: u32,
+) -> Vec<Judged> {
     let mut judged = Vec::new();
-    for way in [
-        Meets::Plain,
-        Meets::Guarded,
-        Meets::Large,
-        Meets::Alone,
-        Meets::Process,
-        Meets::Limited,
-        Meets::Rated,
-        Meets::Timed,
-        Meets::Deflate,
-        Meets::Compressed,
-        Meets::DeflateAlone,
-        Meets::DeflateProcess,
-        Meets::Secure,
-        Meets::Http2,
-        Meets::Http2Process,
-    ] {
-        if !is_met(defect, way) {
+    for way in WAYS {
+        let cases: Vec<_> = chosen
+            .iter()
+            .copied()
+            .filter(|case| meets(case) == way)
+            .collect();
+        if cases.is_empty() {
             continue;
         }
-        let cases: Vec<_> = cases::all()
-            .filter(|case| meets(case) == way)
-            .filter(|case| !is_apart(defect, case))
-            .collect();
+        let over = |kind, defect, cases| over(kind, defect, cases, factor);
+        let as_process =
+            |kind, defect, cases| as_process(kind, defect, cases, factor);
         judged.extend(match way {
             Meets::Plain => over(Kind::Plain, defect, cases).await,
             Meets::Guarded => over(Kind::Guarded, defect, cases).await,
@@ -255,6 +275,7 @@ async fn over(
     kind: Kind,
     defect: Option<Defect>,
     cases: Vec<&'static Case>,
+    factor: u32,
 ) -> Vec<Judged> {
     let reference = Reference::start_as(kind, defect).await;
     // A deadline that is kept may be seen late on a busy machine.
@@ -262,8 +283,11 @@ async fn over(
         Kind::Guarded | Kind::Timed => 3 * PATIENCE,
         _ => PATIENCE,
     };
-    let endpoint = support::endpoint(&reference, patience);
-    Runner::new(endpoint, 32).run(cases, |_| {}).await
+    let endpoint = support::endpoint(&reference, factor * patience);
+    Runner::new(endpoint, 32)
+        .once()
+        .run(cases, |_| {})
+        .await
 }
 
 /// The endpoint in processes of its own, as `wsspec run` starts one.
@@ -271,6 +295,7 @@ async fn as_process(
     kind: Kind,
     defect: Option<Defect>,
     cases: Vec<&'static Case>,
+    factor: u32,
 ) -> Vec<Judged> {
     let program = std::env::current_exe().expect("this test's program");
     let defect = defect
@@ -283,10 +308,14 @@ async fn as_process(
     ));
     let host = Arc::new(Host::start(launcher).expect("a process"));
     // What is measured is not time, and what stalls stalls only once.
-    let mut endpoint = Endpoint::new(host.url().clone(), 4 * PATIENCE);
+    let patience = 4 * factor * PATIENCE;
+    let mut endpoint = Endpoint::new(host.url(), patience);
     support::reach(kind, &mut endpoint);
     endpoint.host = Some(Arc::clone(&host));
-    let judged = Runner::new(endpoint, 2).run(cases, |_| {}).await;
+    let judged = Runner::new(endpoint, 2)
+        .once()
+        .run(cases, |_| {})
+        .await;
     host.end();
     judged
 }
@@ -313,7 +342,13 @@ fn the_reference_as_a_process() {
 #[tokio::test]
 async fn every_case_passes_on_the_reference() {
     let mut wrong = String::new();
-    for judged in judge(None).await {
+    let mut all = judge(None, cases_of(None).collect(), 1).await;
+    let is_expected = |judged: &Judged| match judged.case.level {
+        Level::May => judged.outcome == Outcome::Info,
+        _ => matches!(judged.outcome, Outcome::Pass | Outcome::Info),
+    };
+    again(None, &mut all, is_expected).await;
+    for judged in all {
         let expected = match (judged.case.level, judged.outcome) {
             (Level::May, outcome) => outcome == Outcome::Info,
             // It holds, and says how much it is.
@@ -335,21 +370,59 @@ async fn frames_are_judged_alike_over_tls_and_http2() {
     let mut wrong = String::new();
     for kind in [Kind::Secure, Kind::Http2] {
         let plain = cases::all().filter(|case| meets(case) == Meets::Plain);
-        let judged = over(kind, None, plain.collect()).await;
+        let mut judged = over(kind, None, plain.collect(), 1).await;
+        for judged in &mut judged {
+            if !is_alike(judged) {
+                let mut alone = over(kind, None, vec![judged.case], 8).await;
+                *judged = alone.remove(0);
+            }
+        }
         let judges = judged
             .iter()
             .filter(|it| it.outcome != Outcome::Unsupported);
         assert!(judges.count() > 300, "{kind:?}");
         for judged in judged {
-            if !matches!(
-                judged.outcome,
-                Outcome::Pass | Outcome::Info | Outcome::Unsupported
-            ) {
+            if !is_alike(&judged) {
                 wrong += &format!("\n{kind:?}: {}", Explained(&judged));
             }
         }
     }
     assert!(wrong.is_empty(), "{wrong}");
+}
+
+fn is_alike(judged: &Judged) -> bool {
+    matches!(
+        judged.outcome,
+        Outcome::Pass | Outcome::Info | Outcome::Unsupported
+    )
+}
+
+/// Judges again, alone and with more patience, what came out otherwise than
+/// expected: beside some hundred others an answer may be late.
+async fn again(
+    defect: Option<Defect>,
+    judged: &mut [Judged],
+    is_expected: impl Fn(&Judged) -> bool,
+) {
+    for judged in judged {
+        if !is_expected(judged) {
+            let mut alone = judge(defect, vec![judged.case], 8).await;
+            *judged = alone.remove(0);
+        }
+    }
+}
+
+/// Whether a mutant should fail a case.
+fn should_fail(defect: Defect, listed: &[&str], case: &Case) -> bool {
+    // Whoever overlooks something here reads whole frames first.
+    let inside = INSIDE_A_FRAME
+        .iter()
+        .any(|it| matches(it, case.id));
+    is_listed(listed, case) || defect.overlooks() && inside
+}
+
+fn fails(judged: &Judged) -> bool {
+    !matches!(judged.outcome, Outcome::Pass | Outcome::Info)
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -366,12 +439,8 @@ async fn each_mutant_fails_exactly_the_cases_that_it_lists() {
             .count();
         for judged in &judged {
             let id = judged.case.id;
-            let fails =
-                !matches!(judged.outcome, Outcome::Pass | Outcome::Info);
-            // Whoever overlooks something here reads whole frames first.
-            let inside = INSIDE_A_FRAME.iter().any(|it| matches(it, id));
-            let late = defect.overlooks() && inside;
-            let should = is_listed(listed, judged.case) || late;
+            let fails = fails(judged);
+            let should = should_fail(defect, listed, judged.case);
             if let Some(Finding::Observed(what)) = &judged.finding {
                 observed
                     .entry(id)
@@ -412,6 +481,7 @@ async fn each_mutant_fails_exactly_the_cases_that_it_lists() {
     }
     for case in cases::all() {
         let tells_apart = match case.level {
+            Level::May if !is_full() => true,
             Level::May => observed
                 .get(case.id)
                 .is_some_and(|it| it.len() > 1),
@@ -422,14 +492,95 @@ async fn each_mutant_fails_exactly_the_cases_that_it_lists() {
         }
     }
     assert!(wrong.is_empty(), "{wrong}");
+    if !is_full() {
+        println!(
+            "left out, FULL=1 runs it: {} of {} pairs of a mutant and a case",
+            pairs(|defect, _| cases_of(Some(defect)).count())
+                - pairs(|defect, listed| choice(defect, listed).len()),
+            pairs(|defect, _| cases_of(Some(defect)).count()),
+        );
+        return;
+    }
     if std::env::var_os("BLESS").is_some() {
         let path = concat!(env!("CARGO_MANIFEST_DIR"), "/data/explained.tsv");
-        let text = explained(&judge(None).await, &accepts, &bugs);
+        let all = cases_of(None).collect();
+        let text = explained(&judge(None, all, 1).await, &accepts, &bugs);
         std::fs::write(path, text).expect("data/explained.tsv is written");
     } else {
         check_explained(&bugs);
     }
 }
+
+/// Whether every case runs over every mutant.
+fn is_full() -> bool {
+    ["FULL", "BLESS", "MUTANT"]
+        .iter()
+        .any(|it| std::env::var_os(it).is_some())
+}
+
+fn pairs(count: impl Fn(Defect, &'static [&'static str]) -> usize) -> usize {
+    let mutants = CATALOGUE.iter();
+    mutants
+        .map(|(defect, listed)| count(*defect, listed))
+        .sum()
+}
+
+/// So many cases that a mutant fails are chosen, and as many that it passes.
+const CHOSEN: usize = 6;
+
+/// The cases of a mutant that are run where not all are: those for which it is
+/// the most telling mutant, and a few of both kinds by a fixed order that is as
+/// good as chance.
+fn choice(defect: Defect, listed: &[&str]) -> Vec<&'static Case> {
+    if is_full() {
+        return cases_of(Some(defect)).collect();
+    }
+    let mut in_order: Vec<_> = cases_of(Some(defect)).collect();
+    in_order.sort_by_key(|case| {
+        let name = format!("{defect:?} {}", case.id);
+        name.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
+            (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
+        })
+    });
+    let telling = &MOST_TELLING[&defect];
+    let (mut failing, mut passing) = (0, 0);
+    in_order.retain(|case| {
+        let count = match should_fail(defect, listed, case) {
+            true => &mut failing,
+            false => &mut passing,
+        };
+        *count += 1;
+        *count <= CHOSEN || telling.contains(case.id)
+    });
+    in_order
+}
+
+/// Of each mutant the cases that no other mutant with fewer cases fails.
+static MOST_TELLING: LazyLock<BTreeMap<Defect, BTreeSet<&'static str>>> =
+    LazyLock::new(|| {
+        let failing: Vec<(Defect, Vec<&'static Case>)> = CATALOGUE
+            .iter()
+            .map(|(defect, listed)| {
+                let cases = cases_of(Some(*defect));
+                let cases =
+                    cases.filter(|it| should_fail(*defect, listed, it));
+                (*defect, cases.collect())
+            })
+            .collect();
+        let mut telling: BTreeMap<_, BTreeSet<_>> = failing
+            .iter()
+            .map(|(defect, _)| (*defect, BTreeSet::new()))
+            .collect();
+        let mut by_number: Vec<_> = failing.iter().collect();
+        by_number.sort_by_key(|(_, cases)| cases.len());
+        let mut seen = BTreeSet::new();
+        for (defect, cases) in by_number {
+            let new = cases.iter().map(|it| it.id);
+            let new = new.filter(|id| seen.insert(*id));
+            telling.entry(*defect).or_default().extend(new);
+        }
+        telling
+    });
 
 /// How the names of the mutants begin that are tried, if not all are.
 fn chosen() -> Option<String> {
@@ -457,12 +608,19 @@ async fn judge_catalogue() -> Vec<(Defect, &'static [&'static str], Vec<Judged>)
             let at_a_time = Arc::clone(&at_a_time);
             running.spawn(async move {
                 let _permit = at_a_time.acquire_owned().await;
-                (defect, listed, judge(Some(defect)).await)
+                let chosen = choice(defect, listed);
+                (defect, listed, judge(Some(defect), chosen, 1).await)
             });
         }
         judged.extend(running.join_all().await);
     }
     judged.sort_by_key(|(defect, ..)| *defect);
+    for (defect, listed, judged) in &mut judged {
+        again(Some(*defect), judged, |judged| {
+            fails(judged) == should_fail(*defect, listed, judged.case)
+        })
+        .await;
+    }
     judged
 }
 
