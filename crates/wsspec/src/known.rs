@@ -110,7 +110,15 @@ pub fn problems(known: &[&KnownViolation]) -> String {
 /// Whether an id fits a pattern with `*`.
 #[must_use]
 pub fn matches(pattern: &str, id: &str) -> bool {
-    Pattern::new(pattern).is_ok_and(|pattern| pattern.matches(id))
+    // Nearly all patterns are an id, or the beginning of some; and a run asks
+    // a million times.
+    match pattern.find(['*', '?', '[']) {
+        None => pattern == id,
+        Some(at) if at + 1 == pattern.len() && pattern.ends_with('*') => {
+            id.as_bytes().starts_with(&pattern.as_bytes()[..at])
+        }
+        Some(_) => Pattern::new(pattern).is_ok_and(|it| it.matches(id)),
+    }
 }
 
 /// Marks what is known, and what is stale.

@@ -269,8 +269,9 @@ impl<'a, F: FnMut(&Judged)> Plan<'a, F> {
                 Arc::clone(&permits[self.server_of(index)][stage as usize]);
             let gate = Arc::clone(&gate);
             let begun = Arc::clone(&begun);
-            let measuring =
-                (stage == Stage::Own).then(|| Arc::clone(&measuring));
+            // Who tries again sees what was measured beside others.
+            let takes_turns = stage == Stage::Own && self.runner.tries_again;
+            let measuring = takes_turns.then(|| Arc::clone(&measuring));
             let task = running.spawn(async move {
                 let mut opens = stage;
                 if let (Stage::Own, Some(host)) = (stage, &setting.endpoint.host)
