@@ -15,6 +15,7 @@ mod subject;
 mod support;
 
 use std::process::ExitCode;
+use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
@@ -26,6 +27,7 @@ use tokio::net::TcpStream;
 use tokio::time::timeout;
 use tokio_tungstenite::tungstenite::Message;
 use wsspec::harness;
+use wsspec::programs::Built;
 use wsspec::target::Server;
 
 /// A sentence about the boundary, and what shows that it is true.
@@ -163,11 +165,30 @@ fn main() -> ExitCode {
         .filter(|it| support::is_in(support::OURS, it))
         .filter(|it| it.variant.contains_key("production"))
         .collect();
+    let built = match arguments.list {
+        true => Ok(Built::new()),
+        false => support::build(&servers, |server, variant| {
+            CLAIMS.iter().any(|claim| {
+                claim.shown_on == variant
+                    && harness::fits(arguments, &name(server, claim))
+            })
+        }),
+    };
+    let built = match built {
+        Ok(built) => Arc::new(built),
+        Err(error) => {
+            eprintln!("{error}");
+            return ExitCode::FAILURE;
+        }
+    };
     // The servers side by side, the claims one after the other.
     let columns: Vec<Column> = thread::scope(|scope| {
         let threads: Vec<_> = servers
             .iter()
-            .map(|server| scope.spawn(move || prove(server, arguments)))
+            .map(|server| {
+                let built = &built;
+                scope.spawn(move || prove(server, arguments, built))
+            })
             .collect();
         threads
             .into_iter()
@@ -199,9 +220,13 @@ fn name(server: &Server, claim: &Claim) -> String {
     format!("{}: {}", server.name, claim.id.replace('-', " "))
 }
 
-fn prove(server: &Server, arguments: &Arguments) -> Column {
-    let echo = Subject::new(server.clone(), "echo");
-    let production = Subject::new(server.clone(), "production");
+fn prove(
+    server: &Server,
+    arguments: &Arguments,
+    built: &Arc<Built>,
+) -> Column {
+    let echo = Subject::new(server.clone(), "echo", built);
+    let production = Subject::new(server.clone(), "production", built);
     let claims = CLAIMS.iter();
     let outcomes = claims.map(|claim| {
         if !harness::fits(arguments, &name(server, claim)) {

@@ -6,9 +6,11 @@
 //! `axum/echo::6455/5.5.2/ping-is-answered/empty`. A filter on these names
 //! narrows what is built.
 //!
+//! - `FULL=1` judges all servers in all variants; without it and without a
+//!   filter these are the listings and what one would deploy.
 //! - `CONFORMANCE_ALL=1` makes a server fail that the machine can't run;
 //!   otherwise it is skipped with a line that says what to install.
-//! - `BLESS=1` writes the generated tables instead of comparing them.
+//! - `BLESS=1 FULL=1` writes the generated tables instead of comparing them.
 
 #[path = "support/generated.rs"]
 mod generated;
@@ -100,6 +102,7 @@ fn main() -> ExitCode {
     let mut columns = Vec::new();
     let mut all_ran = true;
     let mut jobs = Vec::new();
+    let mut left_out = Vec::new();
     for (server, name, variant) in servers.iter().flat_map(Server::variants) {
         let label = format!("{}/{name}", server.name);
         let selected = harness::selected(&arguments, &label);
@@ -119,7 +122,11 @@ fn main() -> ExitCode {
             });
         } else {
             all_ran = false;
+            left_out.extend(is_selected.then_some(label));
         }
+    }
+    if !left_out.is_empty() {
+        eprintln!("left out, FULL=1 judges them: {}", left_out.join(", "));
     }
     let built = support::build(&servers, |server, name| {
         let mut jobs = jobs.iter();

@@ -25,6 +25,8 @@ use tokio_tungstenite::tungstenite::protocol::frame::coding::{
     CloseCode, Data, OpCode,
 };
 use tokio_tungstenite::tungstenite::{Bytes, Message};
+use wsspec::harness;
+use wsspec::programs::Built;
 use wsspec::target::{NotReady, Running, TargetError};
 
 type Property = fn(&Subject) -> Result<(), Failed>;
@@ -82,13 +84,13 @@ const OF_PRODUCTION: &[(&str, Property)] = &[
 fn main() -> ExitCode {
     let arguments = Arguments::from_args();
     let servers = support::servers().expect("every server.toml can be read");
-    let mut trials = Vec::new();
+    let mut chosen = Vec::new();
+    let mut left_out = 0;
     for server in servers
-        .into_iter()
+        .iter()
         .filter(|it| support::is_in(support::OURS, it))
     {
         for variant in server.variant.keys() {
-            let subject = Arc::new(Subject::new(server.clone(), variant));
             let (common, own) = match variant.as_str() {
                 "echo" => (OF_BOTH, OF_THE_LISTING),
                 "production" => (OF_BOTH, OF_PRODUCTION),
@@ -97,17 +99,50 @@ fn main() -> ExitCode {
                 _ => continue,
             };
             for (name, property) in common.iter().chain(own) {
-                let name = format!("{} {name}", subject.label());
-                let subject = Arc::clone(&subject);
-                let no_ctrl_c = name.ends_with("Ctrl-C") && ignores_ctrl_c();
-                if no_ctrl_c {
-                    eprintln!("skipping {name}: Ctrl-C is ignored here");
+                let name = format!("{}/{variant} {name}", server.name);
+                if !harness::fits(&arguments, &name) {
+                    continue;
                 }
-                let trial = Trial::test(name, move || property(&subject));
-                trials.push(trial.with_ignored_flag(no_ctrl_c));
+                // The listings are the first tier; a filter asks for more.
+                let is_in_tier = variant == "echo" || support::is_full();
+                match is_in_tier || arguments.filter.is_some() {
+                    true => chosen.push((name, server, variant, property)),
+                    false => left_out += 1,
+                }
             }
         }
     }
+    if left_out > 0 {
+        eprintln!(
+            "{left_out} tests of production and TLS variants are left out; \
+             FULL=1 runs them"
+        );
+    }
+    let built = match arguments.list {
+        true => Ok(Built::new()),
+        false => support::build(&servers, |server, name| {
+            chosen.iter().any(|(_, it, variant, _)| {
+                it.name == server.name && *variant == name
+            })
+        }),
+    };
+    let built = match built {
+        Ok(built) => Arc::new(built),
+        Err(error) => {
+            eprintln!("{error}");
+            return ExitCode::FAILURE;
+        }
+    };
+    let trials = chosen.into_iter().map(|(name, server, variant, property)| {
+        let subject = Subject::new(server.clone(), variant, &built);
+        let no_ctrl_c = name.ends_with("Ctrl-C") && ignores_ctrl_c();
+        if no_ctrl_c {
+            eprintln!("skipping {name}: Ctrl-C is ignored here");
+        }
+        let trial = Trial::test(name, move || property(&subject));
+        trial.with_ignored_flag(no_ctrl_c)
+    });
+    let trials = trials.collect();
     raise_the_limit_of_descriptors();
     libtest_mimic::run(&arguments, trials).exit_code()
 }
@@ -226,7 +261,7 @@ fn says_what_is_wrong_with_an_address(subject: &Subject) -> Result<(), Failed> {
         let mut command = Command::new(&run[0]);
         command.args(&run[1..]).env("LISTEN", address);
         let expected = format!("cannot listen on {address}: ");
-        let refused = is_refused(&mut command, run, &expected);
+        let refused = is_refused(&mut command, &run, &expected);
         refused.map_err(|why| format!("LISTEN={address:?}: {why}"))?;
     }
     Ok(())
@@ -250,7 +285,7 @@ fn says_what_is_wrong_with_a_certificate(
             .env("LISTEN", "127.0.0.1:0")
             .env(variable, format!("{folder}/{file}"));
         let expected = "cannot speak TLS, set CERTIFICATE and KEY: ";
-        let refused = is_refused(&mut command, run, expected);
+        let refused = is_refused(&mut command, &run, expected);
         refused.map_err(|why| format!("{variable}={file}: {why}"))?;
     }
     Ok(())

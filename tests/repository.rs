@@ -9,6 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use cargo_metadata::{DependencyKind, Metadata, MetadataCommand, Package};
+use wsspec::programs::Workspace;
 
 /// Our own crates that judge, measure, hold no I/O or show the others.
 const JUDGES: &[&str] = &[
@@ -25,6 +26,7 @@ const JUDGES: &[&str] = &[
 
 /// What each of our crates may use of the others.
 const EDGES: &[(&str, &[&str])] = &[
+    ("align", &[]),
     ("book", &[]),
     ("endpoint", &[]),
     ("rfc6455", &[]),
@@ -307,6 +309,40 @@ fn the_tests_of_the_whole_use_no_framework() {
             used.name
         );
     }
+}
+
+/// Each program has in the build of its group the features that it has alone:
+/// what a framework speaks depends on no other.
+#[test]
+fn programs_that_are_built_together_have_the_features_that_each_has_alone() {
+    let servers = support::servers().expect("every server.toml can be read");
+    let workspace = Workspace::of(root()).expect("a workspace");
+    let programs = support::programs(&servers);
+    let groups = workspace.groups(&programs).expect("groups");
+    let all: usize = groups.iter().map(Vec::len).sum();
+    assert_eq!(all, programs.len(), "each program is in one group");
+    for group in &groups {
+        let differences = workspace.differences(group);
+        let differences = differences.expect("the features");
+        assert!(differences.is_empty(), "{differences:#?}");
+    }
+    // Told apart: a listing that has other features with another one beside it.
+    let [axum, sockudo] = ["echo-axum", "echo-sockudo"].map(|package| {
+        let mut programs = programs.iter();
+        programs
+            .find(|it| it.package == package && it.example.is_none())
+            .expect("a listing")
+            .clone()
+    });
+    let differences = workspace.differences(&[axum, sockudo]);
+    let differences = differences.expect("the features").join("\n");
+    assert!(differences.contains("axum v0.8"), "{differences}");
+    let missing = workspace.not_aligned(&groups).expect("the features");
+    assert!(
+        missing.is_empty(),
+        "crates/align/Cargo.toml lacks features that programs have, so that \
+         crates are compiled more than once: {missing:#?}"
+    );
 }
 
 #[test]

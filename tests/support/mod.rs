@@ -1,5 +1,7 @@
 //! What several tests need: the servers of this repository.
 
+#![allow(dead_code, reason = "each test needs a part of it")]
+
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
@@ -58,7 +60,10 @@ pub(crate) fn build(
         return Ok(Built::new());
     }
     let workspace = Workspace::of(Path::new(env!("CARGO_MANIFEST_DIR")))?;
-    workspace.build_all(&programs(servers), false, |it| wanted.contains(it))
+    // The groups are those of all servers, so that every test finds what
+    // another one has built.
+    let all = programs(&self::servers()?);
+    workspace.build_all(&all, false, |it| wanted.contains(it))
 }
 
 /// Whether everything is tested, and not only what `cargo test` is for.

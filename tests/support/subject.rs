@@ -1,6 +1,6 @@
 //! A variant of a server of ours, and clients for it.
 
-use std::sync::OnceLock;
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::{SinkExt, StreamExt};
@@ -13,6 +13,7 @@ use tokio_tungstenite::tungstenite::handshake::client::Request;
 use tokio_tungstenite::tungstenite::http::HeaderValue;
 use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream};
+use wsspec::programs::Built;
 use wsspec::target::{Running, Server, Size, Variant};
 
 /// The end of a wait that should not be one. No test passes by waiting.
@@ -20,19 +21,23 @@ const HANG: Duration = Duration::from_secs(120);
 
 pub(crate) type Client = WebSocketStream<MaybeTlsStream<TcpStream>>;
 
-/// A variant of a server of ours, built at most once.
+/// A variant of a server of ours.
 pub(crate) struct Subject {
     pub(crate) server: Server,
     pub(crate) variant: String,
-    built: OnceLock<Result<Vec<String>, String>>,
+    built: Arc<Built>,
 }
 
 impl Subject {
-    pub(crate) fn new(server: Server, variant: &str) -> Self {
+    pub(crate) fn new(
+        server: Server,
+        variant: &str,
+        built: &Arc<Built>,
+    ) -> Self {
         Self {
             server,
             variant: variant.to_owned(),
-            built: OnceLock::new(),
+            built: Arc::clone(built),
         }
     }
 
@@ -46,12 +51,9 @@ impl Subject {
     }
 
     /// The words that start it.
-    pub(crate) fn run(&self) -> Result<&[String], Failed> {
-        let built = self.built.get_or_init(|| {
-            let built = self.server.build(self.declared());
-            built.map_err(|error| error.to_string())
-        });
-        built.as_deref().map_err(Failed::from)
+    pub(crate) fn run(&self) -> Result<Vec<String>, Failed> {
+        let run = self.server.build_with(self.declared(), &self.built);
+        run.map_err(|error| Failed::from(error.to_string()))
     }
 
     pub(crate) fn start(&self) -> Result<Running, Failed> {
@@ -66,7 +68,7 @@ impl Subject {
             .iter()
             .map(|it| (*it).to_owned())
             .collect();
-        let launcher = self.server.launcher(self.run()?);
+        let launcher = self.server.launcher(&self.run()?);
         Ok(launcher.with(&arguments).start()?)
     }
 
