@@ -220,11 +220,7 @@ fn name(server: &Server, claim: &Claim) -> String {
     format!("{}: {}", server.name, claim.id.replace('-', " "))
 }
 
-fn prove(
-    server: &Server,
-    arguments: &Arguments,
-    built: &Arc<Built>,
-) -> Column {
+fn prove(server: &Server, arguments: &Arguments, built: &Arc<Built>) -> Column {
     let echo = Subject::new(server.clone(), "echo", built);
     let production = Subject::new(server.clone(), "production", built);
     let claims = CLAIMS.iter();

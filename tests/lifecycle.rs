@@ -133,15 +133,17 @@ fn main() -> ExitCode {
             return ExitCode::FAILURE;
         }
     };
-    let trials = chosen.into_iter().map(|(name, server, variant, property)| {
-        let subject = Subject::new(server.clone(), variant, &built);
-        let no_ctrl_c = name.ends_with("Ctrl-C") && ignores_ctrl_c();
-        if no_ctrl_c {
-            eprintln!("skipping {name}: Ctrl-C is ignored here");
-        }
-        let trial = Trial::test(name, move || property(&subject));
-        trial.with_ignored_flag(no_ctrl_c)
-    });
+    let trials = chosen
+        .into_iter()
+        .map(|(name, server, variant, property)| {
+            let subject = Subject::new(server.clone(), variant, &built);
+            let no_ctrl_c = name.ends_with("Ctrl-C") && ignores_ctrl_c();
+            if no_ctrl_c {
+                eprintln!("skipping {name}: Ctrl-C is ignored here");
+            }
+            let trial = Trial::test(name, move || property(&subject));
+            trial.with_ignored_flag(no_ctrl_c)
+        });
     let trials = trials.collect();
     raise_the_limit_of_descriptors();
     libtest_mimic::run(&arguments, trials).exit_code()

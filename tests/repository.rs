@@ -337,7 +337,9 @@ fn programs_that_are_built_together_have_the_features_that_each_has_alone() {
     let differences = workspace.differences(&[axum, sockudo]);
     let differences = differences.expect("the features").join("\n");
     assert!(differences.contains("axum v0.8"), "{differences}");
-    let missing = workspace.not_aligned(&groups).expect("the features");
+    let missing = workspace
+        .not_aligned(&groups)
+        .expect("the features");
     assert!(
         missing.is_empty(),
         "crates/align/Cargo.toml lacks features that programs have, so that \

@@ -52,7 +52,9 @@ impl Subject {
 
     /// The words that start it.
     pub(crate) fn run(&self) -> Result<Vec<String>, Failed> {
-        let run = self.server.build_with(self.declared(), &self.built);
+        let run = self
+            .server
+            .build_with(self.declared(), &self.built);
         run.map_err(|error| Failed::from(error.to_string()))
     }
 

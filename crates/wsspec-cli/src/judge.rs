@@ -66,8 +66,8 @@ pub(crate) async fn judge_endpoint(
         true => JOBS_AGAINST_TIMERS,
         false => JOBS,
     };
-    let runner = Runner::new(endpoint, options.jobs.unwrap_or(jobs))
-        .expecting(known);
+    let runner =
+        Runner::new(endpoint, options.jobs.unwrap_or(jobs)).expecting(known);
     reach(&runner).await?;
 
     let begun = Instant::now();

@@ -578,7 +578,9 @@ impl Endpoint {
     /// Whether the server opens a connection and echoes on it, within this
     /// time.
     pub(crate) async fn serves_within(&self, at_most: Duration) -> bool {
-        timeout(at_most, self.served()).await.is_ok_and(|it| it.is_some())
+        timeout(at_most, self.served())
+            .await
+            .is_ok_and(|it| it.is_some())
     }
 
     /// A connection on which a text has come back.

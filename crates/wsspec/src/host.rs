@@ -158,7 +158,8 @@ impl Host {
     #[must_use]
     pub fn url(&self) -> Url {
         let url = self.url.lock();
-        url.unwrap_or_else(PoisonError::into_inner).clone()
+        url.unwrap_or_else(PoisonError::into_inner)
+            .clone()
     }
 
     /// Ends the server, with all that it has started.
@@ -261,7 +262,8 @@ impl Host {
             // Who says that it listens where the other does is not another
             // one.
             let other = other.filter(|running| running.url != self.url());
-            self.exclusive.store(other.is_none(), Ordering::Relaxed);
+            self.exclusive
+                .store(other.is_none(), Ordering::Relaxed);
             blocking(move || drop(other)).await;
         }
         self.tried.store(true, Ordering::Relaxed);

@@ -114,9 +114,9 @@ pub fn matches(pattern: &str, id: &str) -> bool {
     // a million times.
     match pattern.find(['*', '?', '[']) {
         None => pattern == id,
-        Some(at) if at + 1 == pattern.len() && pattern.ends_with('*') => {
-            id.as_bytes().starts_with(&pattern.as_bytes()[..at])
-        }
+        Some(at) if at + 1 == pattern.len() && pattern.ends_with('*') => id
+            .as_bytes()
+            .starts_with(&pattern.as_bytes()[..at]),
         Some(_) => Pattern::new(pattern).is_ok_and(|it| it.matches(id)),
     }
 }

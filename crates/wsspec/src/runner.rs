@@ -252,7 +252,8 @@ impl Runner {
 
     fn tell(&self, what: String) {
         let told = self.told.lock();
-        told.unwrap_or_else(PoisonError::into_inner).push(what);
+        told.unwrap_or_else(PoisonError::into_inner)
+            .push(what);
     }
 
     /// Whether a result may be one of time and not of the server.

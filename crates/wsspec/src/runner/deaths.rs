@@ -4,8 +4,8 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::plan::{Death, JOBS_AFTER_DEATH, Plan};
 use super::Judged;
+use super::plan::{Death, JOBS_AFTER_DEATH, Plan};
 use crate::target::Ended;
 use crate::verdict::{Finding, Outcome};
 
@@ -23,7 +23,11 @@ impl<F: FnMut(&Judged)> Plan<'_, F> {
     }
 
     async fn accepts(&self, server: usize) -> bool {
-        self.servers[server].endpoint.connect_tcp().await.is_ok()
+        self.servers[server]
+            .endpoint
+            .connect_tcp()
+            .await
+            .is_ok()
     }
 
     /// Whether a server has survived what ran just now: what it was sent may
@@ -31,7 +35,10 @@ impl<F: FnMut(&Judged)> Plan<'_, F> {
     async fn lives(&self, server: usize) -> bool {
         let endpoint = &self.servers[server].endpoint;
         let serves = endpoint.serves_within(endpoint.patience).await;
-        let is_gone = endpoint.host.as_ref().is_some_and(|it| it.is_gone());
+        let is_gone = endpoint
+            .host
+            .as_ref()
+            .is_some_and(|it| it.is_gone());
         !is_gone && (serves || self.accepts(server).await)
     }
 
@@ -59,8 +66,9 @@ impl<F: FnMut(&Judged)> Plan<'_, F> {
                 return self.give_up(server, batch, rest, why);
             }
             let endpoint = Arc::clone(&self.servers[server].endpoint);
-            let results =
-                self.run_batch(batch, |_| Arc::clone(&endpoint)).await;
+            let results = self
+                .run_batch(batch, |_| Arc::clone(&endpoint))
+                .await;
             if self.lives(server).await {
                 for (index, judged) in results {
                     self.keep(index, judged);
@@ -72,8 +80,9 @@ impl<F: FnMut(&Judged)> Plan<'_, F> {
                     return self.give_up(server, &suspects, rest, &why);
                 }
                 let endpoint = Arc::clone(&self.servers[server].endpoint);
-                let results =
-                    self.run_batch(&[index], |_| Arc::clone(&endpoint)).await;
+                let results = self
+                    .run_batch(&[index], |_| Arc::clone(&endpoint))
+                    .await;
                 let has_died = !self.lives(server).await;
                 is_explained |= has_died;
                 for (index, judged) in results {
@@ -106,10 +115,7 @@ impl<F: FnMut(&Judged)> Plan<'_, F> {
     }
 
     /// Starts a server again; how it had ended, or why that is impossible.
-    async fn revive(
-        &mut self,
-        server: usize,
-    ) -> Result<Option<Ended>, String> {
+    async fn revive(&mut self, server: usize) -> Result<Option<Ended>, String> {
         let endpoint = Arc::clone(&self.servers[server].endpoint);
         let Some(host) = &endpoint.host else {
             return Err("the server accepts no connection any more, and \
@@ -119,8 +125,7 @@ impl<F: FnMut(&Judged)> Plan<'_, F> {
         let how = host.restart().await.map_err(|error| {
             format!("the server has ended and can't be started again: {error}")
         })?;
-        self.servers[server].endpoint =
-            Arc::new(endpoint.again(host.url(), 1));
+        self.servers[server].endpoint = Arc::new(endpoint.again(host.url(), 1));
         Ok(how)
     }
 
@@ -151,8 +156,10 @@ impl<F: FnMut(&Judged)> Plan<'_, F> {
         rest: Vec<usize>,
         why: &str,
     ) -> Vec<usize> {
-        let names: Vec<_> =
-            suspects.iter().map(|it| self.cases[*it].id).collect();
+        let names: Vec<_> = suspects
+            .iter()
+            .map(|it| self.cases[*it].id)
+            .collect();
         let names = names.join(", ");
         self.runner.tell(format!(
             "{why}. When it ended these cases ran: {names}. One of them may \

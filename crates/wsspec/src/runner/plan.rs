@@ -136,7 +136,11 @@ impl Gate {
     /// Opens every stage before which nothing waits any more.
     fn open_more(&self) {
         let none = |count: &AtomicUsize| count.load(Ordering::Relaxed) == 0;
-        let begun = self.waiting.iter().take_while(|it| none(it)).count();
+        let begun = self
+            .waiting
+            .iter()
+            .take_while(|it| none(it))
+            .count();
         let open = match none(&self.unended) {
             true => Stage::OwnAfterAll,
             false => STAGES[begun],
@@ -254,8 +258,11 @@ impl<'a, F: FnMut(&Judged)> Plan<'a, F> {
                 ]
             })
             .collect();
-        let begun: Arc<[AtomicBool]> =
-            self.cases.iter().map(|_| AtomicBool::new(false)).collect();
+        let begun: Arc<[AtomicBool]> = self
+            .cases
+            .iter()
+            .map(|_| AtomicBool::new(false))
+            .collect();
         let measuring = Arc::new(OnceCell::new());
         let mut running = JoinSet::new();
         let mut tasks: BTreeMap<Id, usize> = BTreeMap::new();
@@ -274,7 +281,8 @@ impl<'a, F: FnMut(&Judged)> Plan<'a, F> {
             let measuring = takes_turns.then(|| Arc::clone(&measuring));
             let task = running.spawn(async move {
                 let mut opens = stage;
-                if let (Stage::Own, Some(host)) = (stage, &setting.endpoint.host)
+                if let (Stage::Own, Some(host)) =
+                    (stage, &setting.endpoint.host)
                     && host.is_exclusive().await
                 {
                     opens = Stage::OwnAfterAll;
@@ -499,7 +507,10 @@ async fn jobs(endpoint: &Arc<Endpoint>, wanted: usize) -> usize {
             let endpoint = Arc::clone(endpoint);
             let at_most = endpoint.patience / 2;
             opening.spawn(async move {
-                timeout(at_most, endpoint.served()).await.ok().flatten()
+                timeout(at_most, endpoint.served())
+                    .await
+                    .ok()
+                    .flatten()
             });
         }
         open.extend(opening.join_all().await.into_iter().flatten());

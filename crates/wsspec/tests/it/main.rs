@@ -5,6 +5,7 @@ mod clauses;
 mod content;
 mod corpus;
 mod corpus_of_compression;
+mod endings;
 mod known;
 mod mutants;
 mod results;

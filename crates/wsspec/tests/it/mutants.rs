@@ -113,7 +113,9 @@ fn meets(case: &Case) -> Meets {
             let fitting = fitting.find(|(_, it)| matches(it, id));
             fitting.map_or(Meets::Plain, |(meets, _)| *meets)
         };
-        cases::all().map(|it| (it.id, meets(it.id))).collect()
+        cases::all()
+            .map(|it| (it.id, meets(it.id)))
+            .collect()
     });
     ALL[case.id]
 }
@@ -540,9 +542,10 @@ fn choice(defect: Defect, listed: &[&str]) -> Vec<&'static Case> {
     let mut in_order: Vec<_> = cases_of(Some(defect)).collect();
     in_order.sort_by_key(|case| {
         let name = format!("{defect:?} {}", case.id);
-        name.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
-            (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
-        })
+        name.bytes()
+            .fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
+                (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
+            })
     });
     let telling = &MOST_TELLING[&defect];
     let mut counts = [[0; 2]; 2];
@@ -580,8 +583,7 @@ static MOST_TELLING: LazyLock<BTreeMap<Defect, BTreeSet<&'static str>>> =
             let known = known.filter_map(|what| {
                 let mut mutants = CATALOGUE.iter();
                 mutants.find(|(defect, listed)| {
-                    defect.what() == *what
-                        && should_fail(*defect, listed, case)
+                    defect.what() == *what && should_fail(*defect, listed, case)
                 })
             });
             let mut chosen: Vec<_> = known.take(1).collect();
@@ -593,7 +595,10 @@ static MOST_TELLING: LazyLock<BTreeMap<Defect, BTreeSet<&'static str>>> =
                 chosen = mutants.rev().take(4).collect();
             }
             for (defect, _) in chosen {
-                telling.entry(*defect).or_default().insert(case.id);
+                telling
+                    .entry(*defect)
+                    .or_default()
+                    .insert(case.id);
             }
         }
         telling
