@@ -22,6 +22,15 @@ impl<F: FnMut(&Judged)> Plan<'_, F> {
         }
     }
 
+    /// The same where no case has been refused a connection.
+    pub(super) async fn is_gone(&self, server: usize) -> bool {
+        match &self.servers[server].endpoint.host {
+            // One that had to make room has not ended by itself.
+            Some(host) => host.is_gone(),
+            None => !self.accepts(server).await,
+        }
+    }
+
     async fn accepts(&self, server: usize) -> bool {
         self.servers[server]
             .endpoint

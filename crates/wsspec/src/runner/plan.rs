@@ -338,6 +338,17 @@ impl<'a, F: FnMut(&Judged)> Plan<'a, F> {
                 }
             }
         }
+        if died.is_none() {
+            // The last of them may have done it.
+            let servers = wire
+                .iter()
+                .map(|(index, _)| self.server_of(*index));
+            for server in servers.collect::<BTreeSet<_>>() {
+                if self.is_gone(server).await {
+                    died = Some(server);
+                }
+            }
+        }
         let server = died?;
         let unended = wire
             .iter()

@@ -67,7 +67,7 @@ fn children_end_although_their_server_has_left_them() {
 fn a_server_ends_when_its_holder_is_killed() {
     let this = std::env::current_exe().expect("this test");
     let mut holder = Command::new(this)
-        .args(["--exact", "holder", "--ignored", "--nocapture"])
+        .args(["--exact", "target::holder", "--ignored", "--nocapture"])
         .env(HOLD, "1")
         .stdout(Stdio::piped())
         .spawn()
