@@ -9,9 +9,9 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use wsspec_reference::{Defect, Kind, Reference};
 use tokio::sync::Semaphore;
 use wsspec::{Endpoint, Runner, cases};
+use wsspec_reference::{Defect, Kind, Reference};
 
 type Words = BTreeMap<&'static str, (String, String)>;
 
@@ -236,7 +236,9 @@ const MOVES: &[(Defect, &[Move])] = &[
     ),
     (Defect::PingNotAnswered, &[(PINGED, "FAILED", "OK")]),
     (Defect::PingAnsweredTwice, &[(PINGED, "FAILED", "OK")]),
-    (Defect::PingsFirst, &[("6.4.3-6.4.4", "FAILED", "OK")]),
+    // The original puts its Pong into its own unfinished frame there, and says
+    // FAILED of 6.4.3 and 6.4.4.
+    (Defect::PingsFirst, &[]),
     (Defect::PongsFirst, &[("1 2 3 4 5 6 7 10", "FAILED", "*")]),
     (Defect::EchoInFragments, &[]),
     (
