@@ -346,6 +346,7 @@ impl Select {
                 .map(|level| level.level())
                 .collect(),
             autobahn: self.autobahn.clone(),
+            ..Selection::default()
         }
     }
 }

@@ -3,8 +3,9 @@
 //!
 //! A case that no mutant fails is not a test.
 //!
-//! `MUTANT=Http2` in the environment tries only those whose names begin so; then
-//! nobody asks whether every case fails one.
+//! `MUTANT=Http2` in the environment tries only those whose names begin so, and
+//! `CASE='6455/8.1/*'` only these cases; then it is not asked whether every case
+//! fails one.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -46,6 +47,20 @@ enum Meets {
     Rated,
     /// The endpoint closes connections when their time is over.
     Timed,
+    /// The same; what waits until they are.
+    TimedLong,
+    /// With others, over one endpoint; what is much.
+    Much,
+    /// The same; what arrives in parts.
+    Cut,
+    /// The same; what is very many messages.
+    Counted,
+    /// The same; what waits.
+    Patient,
+    /// The same; what stops reading.
+    Unread,
+    /// The endpoint that has deadlines; what waits.
+    GuardedLong,
     /// The endpoint agrees to compress.
     Deflate,
     /// The same; what takes long, as it is many messages.
@@ -82,6 +97,52 @@ const MEETS: &[(Meets, &str)] = &[
     (Meets::Timed, "hostile/slow/no-message"),
     (Meets::Timed, "hostile/slow/too-old"),
     (Meets::Timed, "hostile/slow/reads-nothing"),
+    (
+        Meets::Timed,
+        "6455/7.1.1/own-close-waits-for-the-answer/idle",
+    ),
+    (
+        Meets::Timed,
+        "6455/7.1.1/own-close-waits-for-the-answer/old",
+    ),
+    (
+        Meets::Process,
+        "6455/7.1.1/own-close-waits-for-the-answer/shutdown",
+    ),
+    (Meets::Plain, "6455/6.2/what-comes-first/*"),
+    (Meets::Much, "6455/5.2/any-length-is-echoed/around-*"),
+    (
+        Meets::Much,
+        "6455/5.2/any-length-is-echoed/headers-across-*",
+    ),
+    (Meets::Much, "6455/5.4/messages-keep-their-order/*"),
+    (Meets::Much, "6455/8.1/text-is-echoed/long-*"),
+    (Meets::Much, "6455/8.1/text-is-echoed/at-any-offset-*"),
+    (Meets::Much, "6455/8.1/invalid-text-fails/at-any-offset-*"),
+    (Meets::Much, "6455/8.1/invalid-text-fails/far-*"),
+    (Meets::Cut, "6455/5.3/any-cut-that-arrives-apart/*"),
+    (Meets::Cut, "6455/5.3/each-byte-arrives-alone/*"),
+    (Meets::Counted, "6455/6.2/more-than-65536/*"),
+    (Meets::Patient, "hostile/time/silence/*"),
+    (Meets::Patient, "hostile/time/in-use"),
+    (Meets::Unread, "6455/6.1/unread-frames-are-whole/*"),
+    (Meets::Unread, "6455/5.5.1/close-is-answered/after-unread-*"),
+    (Meets::Unread, "hostile/slow/stalls-and-reads-on/*"),
+    (
+        Meets::GuardedLong,
+        "6455/5.5.2/ping-is-answered/while-the-server-pings",
+    ),
+    (Meets::GuardedLong, "hostile/time/handshake-deadline-ends/*"),
+    (Meets::GuardedLong, "hostile/time/pings-*"),
+    (
+        Meets::TimedLong,
+        "hostile/time/messages-before-the-idle-deadline",
+    ),
+    (Meets::TimedLong, "hostile/time/younger-than-declared"),
+    (
+        Meets::TimedLong,
+        "hostile/time/reads-before-the-send-deadline",
+    ),
     (Meets::Deflate, "7692/*"),
     (Meets::Compressed, "7692/7.1/*"),
     (Meets::Compressed, "7692/7.2/*"),
@@ -120,6 +181,8 @@ fn is_met(defect: Option<Defect>, meets: Meets) -> bool {
         D::WrongOctets => &[
             Meets::Plain,
             Meets::Large,
+            Meets::Much,
+            Meets::Cut,
             Meets::Deflate,
             Meets::Compressed,
             Meets::Secure,
@@ -130,8 +193,37 @@ fn is_met(defect: Option<Defect>, meets: Meets) -> bool {
         D::EchoCut
         | D::EchoInFragments
         | D::FewFragments
-        | D::FragmentsCounted
-        | D::FrameInOneSegment => &[Meets::Plain, Meets::Large],
+        | D::FragmentsCounted => &[Meets::Plain, Meets::Large],
+        D::FrameInOneSegment => &[Meets::Plain, Meets::Large, Meets::Cut],
+        D::LongComesBackEmpty => &[Meets::Large],
+        D::NotUtf8Echoed => &[Meets::Plain, Meets::Much],
+        D::PingNotAnswered => &[Meets::Plain, Meets::Cut],
+        D::LengthCutIsError | D::KeyCutIsError => &[Meets::Cut],
+        D::FullBufferEndsWithNul
+        | D::TextDecodedInParts
+        | D::ShortOvertakesLong
+        | D::FaultAtBlockEnd
+        | D::FaultFarIn => &[Meets::Much],
+        D::MessagesCountedIn16Bits => &[Meets::Counted],
+        D::HttpTimerGoesOn | D::HttpTimerAnswers | D::RequestTimed => {
+            &[Meets::Patient]
+        }
+        D::CloseCutsFrame
+        | D::ShortWriteForgotten
+        | D::PongInsideFrame
+        | D::DropsWhenFull
+        | D::StuckWhenFull => &[Meets::Unread],
+        D::HandshakeTimerGoesOn
+        | D::PongsNotRead
+        | D::LatePongsNotRead
+        | D::EachPingCounted
+        | D::OtherPongsRefused
+        | D::PongIsOwnPing
+        | D::OctetsNoLife => &[Meets::GuardedLong],
+        D::MessagesAreIdle | D::LessOld | D::SendTimedTooShort => {
+            &[Meets::TimedLong]
+        }
+        D::OwnCloseEndsTcp => &[Meets::Plain, Meets::Timed, Meets::Process],
         D::EmptyFragmentIsError
         | D::EmptyLastFragmentIgnored
         | D::FailsWithoutClose
@@ -182,6 +274,13 @@ async fn judge(defect: Option<Defect>) -> Vec<Judged> {
         Meets::Limited,
         Meets::Rated,
         Meets::Timed,
+        Meets::TimedLong,
+        Meets::Much,
+        Meets::Cut,
+        Meets::Counted,
+        Meets::Patient,
+        Meets::Unread,
+        Meets::GuardedLong,
         Meets::Deflate,
         Meets::Compressed,
         Meets::DeflateAlone,
@@ -195,11 +294,22 @@ async fn judge(defect: Option<Defect>) -> Vec<Judged> {
         }
         let cases: Vec<_> = cases::all()
             .filter(|case| meets(case) == way)
+            .filter(|case| is_chosen("CASE", |it| matches(it, case.id)))
             .filter(|case| !is_apart(defect, case))
             .collect();
+        if cases.is_empty() {
+            continue;
+        }
         judged.extend(match way {
-            Meets::Plain => over(Kind::Plain, defect, cases).await,
-            Meets::Guarded => over(Kind::Guarded, defect, cases).await,
+            Meets::Plain
+            | Meets::Much
+            | Meets::Cut
+            | Meets::Counted
+            | Meets::Patient
+            | Meets::Unread => over(Kind::Plain, defect, cases).await,
+            Meets::Guarded | Meets::GuardedLong => {
+                over(Kind::Guarded, defect, cases).await
+            }
             Meets::Large => over(Kind::Large, defect, cases).await,
             Meets::Alone | Meets::DeflateAlone => {
                 let kind = match way {
@@ -219,7 +329,9 @@ async fn judge(defect: Option<Defect>) -> Vec<Judged> {
                 as_process(Kind::Deflate, defect, cases).await
             }
             Meets::Rated => as_process(Kind::Rated, defect, cases).await,
-            Meets::Timed => over(Kind::Timed, defect, cases).await,
+            Meets::Timed | Meets::TimedLong => {
+                over(Kind::Timed, defect, cases).await
+            }
             Meets::Deflate | Meets::Compressed => {
                 over(Kind::Deflate, defect, cases).await
             }
@@ -243,7 +355,13 @@ fn is_apart(defect: Option<Defect>, case: &Case) -> bool {
     use Defect as D;
     let Some(defect) = defect else { return false };
     let kind = match defect {
-        D::HeadReadAgain | D::OfferReadAgain => "hostile/processor/*",
+        D::HeadReadAgain
+        | D::OfferReadAgain
+        | D::CopiesAtFragments
+        | D::SpinsAlways
+        | D::SpinsWhenLost
+        | D::SpinsWhenFull => "hostile/processor/*",
+        D::OwnCloseEndsTcp => "6455/7.1.1/own-close-waits-for-the-answer/*",
         D::KeepsDescriptors => "hostile/descriptors/*",
         _ if defect >= D::ShutdownSilent => "hostile/shutdown/*",
         _ => "hostile/memory/*",
@@ -406,7 +524,7 @@ async fn each_mutant_fails_exactly_the_cases_that_it_lists() {
             }
         }
     }
-    if chosen().is_some() {
+    if some_are_left_out() {
         assert!(wrong.is_empty(), "{wrong}");
         return;
     }
@@ -431,9 +549,18 @@ async fn each_mutant_fails_exactly_the_cases_that_it_lists() {
     }
 }
 
-/// How the names of the mutants begin that are tried, if not all are.
-fn chosen() -> Option<String> {
-    std::env::var("MUTANT").ok()
+/// Whether a variable of the environment says that not all are tried.
+fn some_are_left_out() -> bool {
+    ["MUTANT", "CASE"]
+        .iter()
+        .any(|it| std::env::var_os(it).is_some())
+}
+
+/// Whether one of the words in this variable of the environment fits, if there
+/// are any.
+fn is_chosen(variable: &str, fits: impl Fn(&str) -> bool) -> bool {
+    let words = std::env::var(variable);
+    words.map_or(true, |it| it.split_whitespace().any(fits))
 }
 
 /// Several mutants at a time: most of the time a run waits for what a
@@ -446,7 +573,7 @@ async fn judge_catalogue() -> Vec<(Defect, &'static [&'static str], Vec<Judged>)
         .copied()
         .filter(|(defect, _)| {
             let name = format!("{defect:?}");
-            chosen().is_none_or(|it| name.starts_with(&it))
+            is_chosen("MUTANT", |it| name.starts_with(it))
         })
         .partition(|(defect, _)| is_met(Some(*defect), Meets::Deflate));
     let mut judged = Vec::new();
@@ -646,7 +773,9 @@ const NEEDS_A_CONNECTION_CASES: &[&str] = &[
     "9110/5.6.1/empty-elements-are-passed-over",
     "6455/5.1/*",
     "6455/5.5/*",
+    "6455/6.2/what-comes-first/*",
     "6455/7.1.1/tcp-ends-in-order",
+    "6455/7.1.1/own-close-waits-for-the-answer/failing",
     "6455/7.1.4/*",
     "6455/9.1/*",
     "6455/7.4.1/*",
@@ -1199,6 +1328,7 @@ const CATALOGUE: &[(Defect, &[&str])] = &[
             "6455/5.2/reserved-opcode-fails/*",
             "6455/7.1.7/*/reserved-opcode",
             "6455/7.1.7/how-a-failed-connection-ends",
+            "6455/7.1.1/own-close-waits-for-the-answer/failing",
         ],
     ),
     (
@@ -1212,6 +1342,9 @@ const CATALOGUE: &[(Defect, &[&str])] = &[
             "!6455/5.2/reserved-opcode-fails/unfinished-6",
             "!6455/5.2/reserved-opcode-fails/unfinished-7",
             "6455/7.1.7/how-a-failed-connection-ends",
+            "6455/7.1.1/own-close-waits-for-the-answer/failing",
+            "!6455/5.2/reserved-opcode-fails/3-inside",
+            "!6455/5.2/reserved-opcode-fails/3-inside-after-a-ping",
         ],
     ),
     (
@@ -1256,6 +1389,8 @@ const CATALOGUE: &[(Defect, &[&str])] = &[
             "6455/7.4.1/*",
             "9110/7.8/switches-to-what-is-named/websocket-and-h2c",
             "9110/7.8/switches-to-what-is-named/h2c-and-websocket",
+            "6455/6.2/what-*",
+            "6455/7.1.1/own-close-waits-for-the-answer/failing",
         ],
     ),
     (
@@ -1293,6 +1428,9 @@ const CATALOGUE: &[(Defect, &[&str])] = &[
             "6455/7.4.1/*",
             "9110/7.8/switches-to-what-is-named/websocket-and-h2c",
             "9110/7.8/switches-to-what-is-named/h2c-and-websocket",
+            "6455/10.4/at-the-limit-is-echoed/with-pings",
+            "6455/6.2/what-*",
+            "6455/7.1.1/own-close-waits-for-the-answer/failing",
         ],
     ),
     (
@@ -1326,6 +1464,8 @@ const CATALOGUE: &[(Defect, &[&str])] = &[
             "6455/7.4.1/*",
             "9110/7.8/switches-to-what-is-named/websocket-and-h2c",
             "9110/7.8/switches-to-what-is-named/h2c-and-websocket",
+            "6455/6.2/what-*",
+            "6455/7.1.1/own-close-waits-for-the-answer/failing",
         ],
     ),
     (
@@ -1337,6 +1477,95 @@ const CATALOGUE: &[(Defect, &[&str])] = &[
         ],
     ),
     (Defect::LimitTooLow, &["6455/10.4/at-the-limit-is-echoed/*"]),
+    (
+        Defect::LengthCutIsError,
+        &[
+            "6455/5.3/any-cut-that-arrives-apart/14-byte-header",
+            "6455/5.3/any-cut-that-arrives-apart/8-byte-header",
+            "6455/5.3/each-byte-arrives-alone/16-bit-length",
+            "6455/5.3/each-byte-arrives-alone/64-bit-length",
+        ],
+    ),
+    (
+        Defect::KeyCutIsError,
+        &["6455/5.3/any-cut-that-*", "6455/5.3/each-*"],
+    ),
+    (
+        Defect::FirstFrameAloneJudged,
+        &[
+            "6455/5.1/client-frames-are-masked/data-*",
+            "6455/5.1/client-frames-are-masked/ping-*",
+            "6455/5.2/longer-length-form-fails/data-*",
+            "6455/5.2/longer-length-form-fails/ping-*",
+            "6455/5.2/reserved-bits-fail/data-*",
+            "6455/5.2/reserved-bits-fail/ping-after-*",
+            "6455/5.2/reserved-bits-fail/ping-inside",
+            "6455/5.2/reserved-bits-fail/ping-inside-after-a-ping",
+            "6455/5.2/reserved-opcode-fails/3-*",
+            "6455/5.2/reserved-opcode-fails/b-*",
+            "6455/5.4/continuation-needs-a-start/empty-*",
+            "6455/5.4/continuation-needs-a-start/last-after-*",
+            "6455/5.4/control-is-not-fragmented/close-*",
+            "6455/5.4/control-is-not-fragmented/ping-*",
+            "6455/5.4/messages-do-not-interleave/empty-*",
+            "6455/5.4/messages-do-not-interleave/text-inside",
+            "6455/5.4/messages-do-not-interleave/text-inside-after-a-ping",
+            "6455/5.5.1/reason-is-utf8/*",
+            "6455/5.5/control-is-short/close-after-*",
+            "6455/5.5/control-is-short/close-inside",
+            "6455/5.5/control-is-short/close-inside-after-a-ping",
+            "6455/5.5/control-is-short/ping-after-*",
+            "6455/5.5/control-is-short/ping-inside",
+            "6455/5.5/control-is-short/ping-inside-after-a-ping",
+            "6455/7.4/invalid-code-fails/1006-*",
+            "6455/7.4/invalid-code-fails/999-*",
+            "6455/8.1/invalid-text-fails/after-*",
+            "6455/8.1/invalid-text-fails/inside",
+            "6455/8.1/invalid-text-fails/inside-after-a-ping",
+            "6455/8.1/invalid-text-fails/unfinished-*",
+        ],
+    ),
+    (
+        Defect::InsideNotJudged,
+        &[
+            "6455/5.1/client-frames-are-masked/data-inside",
+            "6455/5.1/client-frames-are-masked/data-inside-after-a-ping",
+            "6455/5.1/client-frames-are-masked/ping-inside",
+            "6455/5.1/client-frames-are-masked/ping-inside-after-a-ping",
+            "6455/5.2/longer-length-form-fails/data-inside",
+            "6455/5.2/longer-length-form-fails/data-inside-after-a-ping",
+            "6455/5.2/longer-length-form-fails/ping-inside",
+            "6455/5.2/longer-length-form-fails/ping-inside-after-a-ping",
+            "6455/5.2/reserved-bits-fail/data-inside",
+            "6455/5.2/reserved-bits-fail/data-inside-after-a-ping",
+            "6455/5.2/reserved-bits-fail/ping-inside",
+            "6455/5.2/reserved-bits-fail/ping-inside-after-a-ping",
+            "6455/5.2/reserved-opcode-fails/3-inside",
+            "6455/5.2/reserved-opcode-fails/3-inside-after-a-ping",
+            "6455/5.2/reserved-opcode-fails/b-inside",
+            "6455/5.2/reserved-opcode-fails/b-inside-after-a-ping",
+            "6455/5.4/control-is-not-fragmented/close-inside",
+            "6455/5.4/control-is-not-fragmented/close-inside-after-a-ping",
+            "6455/5.4/control-is-not-fragmented/ping-inside",
+            "6455/5.4/control-is-not-fragmented/ping-inside-after-a-ping",
+            "6455/5.4/messages-do-not-interleave/empty-*",
+            "6455/5.4/messages-do-not-interleave/text-inside",
+            "6455/5.4/messages-do-not-interleave/text-inside-after-a-ping",
+            "6455/5.5.1/reason-is-utf8/inside",
+            "6455/5.5.1/reason-is-utf8/inside-after-a-ping",
+            "6455/5.5/control-is-short/close-inside",
+            "6455/5.5/control-is-short/close-inside-after-a-ping",
+            "6455/5.5/control-is-short/ping-inside",
+            "6455/5.5/control-is-short/ping-inside-after-a-ping",
+            "6455/7.4/invalid-code-fails/1006-inside",
+            "6455/7.4/invalid-code-fails/1006-inside-after-a-ping",
+            "6455/7.4/invalid-code-fails/999-inside",
+            "6455/7.4/invalid-code-fails/999-inside-after-a-ping",
+            "6455/8.1/invalid-text-fails/inside",
+            "6455/8.1/invalid-text-fails/inside-after-a-ping",
+            "6455/8.1/invalid-text-fails/unfinished-*",
+        ],
+    ),
     (
         Defect::PingsFirst,
         &[
@@ -1401,6 +1630,10 @@ const CATALOGUE: &[(Defect, &[&str])] = &[
             "6455/5.5.1/closes-may-cross",
             "9110/7.8/switches-to-what-is-named/websocket-and-h2c",
             "9110/7.8/switches-to-what-is-named/h2c-and-websocket",
+            "6455/5.5.1/close-body-has-a-code/*",
+            "6455/5.5.1/reason-is-utf8/*",
+            "6455/5.5.1/returned-*",
+            "!6455/10.4/at-the-limit-is-echoed/with-pings",
         ],
     ),
     (
@@ -1432,6 +1665,15 @@ const CATALOGUE: &[(Defect, &[&str])] = &[
             "6455/5.1/how-an-unmasked-frame-ends",
             "9110/7.8/switches-to-what-is-named/websocket-and-h2c",
             "9110/7.8/switches-to-what-is-named/h2c-and-websocket",
+            "6455/6.2/what-comes-first/binary",
+            "6455/6.2/what-comes-first/empty-binary",
+            "6455/6.2/what-comes-first/empty-fragments",
+            "6455/6.2/what-comes-first/empty-text",
+            "6455/6.2/what-comes-first/fragments-with-a-ping",
+            "6455/6.2/what-comes-first/long",
+            "6455/6.2/what-comes-first/pong",
+            "6455/6.2/what-comes-first/text",
+            "6455/7.1.1/own-close-waits-for-the-answer/failing",
         ],
     ),
     // Echoing.
@@ -1506,6 +1748,30 @@ const CATALOGUE: &[(Defect, &[&str])] = &[
             NEEDS_A_COMPRESSED_ECHO,
             "!7692/6/opcode-is-the-messages/binary",
             "!7692/8/at-the-limit-is-echoed",
+            "6455/5.1/client-frames-are-masked/data-after-messages",
+            "6455/5.1/client-frames-are-masked/ping-after-messages",
+            "6455/5.2/longer-length-form-fails/data-after-messages",
+            "6455/5.2/longer-length-form-fails/ping-after-messages",
+            "6455/5.2/reserved-bits-fail/data-after-messages",
+            "6455/5.2/reserved-bits-fail/ping-after-messages",
+            "6455/5.2/reserved-opcode-fails/3-after-messages",
+            "6455/5.2/reserved-opcode-fails/b-after-messages",
+            "6455/5.4/continuation-needs-a-start/empty-after-messages",
+            "6455/5.4/continuation-needs-a-start/last-after-messages",
+            "6455/5.4/control-between-fragments/pong-inside-a-character",
+            "6455/5.4/control-is-not-fragmented/close-after-messages",
+            "6455/5.4/control-is-not-fragmented/ping-after-messages",
+            "6455/5.5.1/close-body-has-a-code/after-messages",
+            "6455/5.5.1/close-is-answered/before-a-fin-and-messages",
+            "6455/5.5.1/reason-is-utf8/after-messages",
+            "6455/5.5/control-is-short/close-after-messages",
+            "6455/5.5/control-is-short/ping-after-messages",
+            "6455/6.2/long-frame-is-echoed/text-16-mib-and-1",
+            "6455/6.2/what-*",
+            "6455/7.4/invalid-code-fails/1006-after-messages",
+            "6455/7.4/invalid-code-fails/999-after-messages",
+            "6455/8.1/invalid-text-fails/after-messages",
+            "!6455/5.4/control-between-fragments/ping-in-binary",
         ],
     ),
     (
@@ -1553,6 +1819,30 @@ const CATALOGUE: &[(Defect, &[&str])] = &[
             "7692/6/opcode-is-the-messages/binary",
             "7692/8/at-the-limit-is-echoed",
             "hostile/compression/bomb-behind-messages",
+            "6455/10.4/at-the-limit-is-echoed/with-pings",
+            "6455/5.1/client-frames-are-masked/data-after-messages",
+            "6455/5.1/client-frames-are-masked/ping-after-messages",
+            "6455/5.2/longer-length-form-fails/data-after-messages",
+            "6455/5.2/longer-length-form-fails/ping-after-messages",
+            "6455/5.2/reserved-bits-fail/data-after-messages",
+            "6455/5.2/reserved-bits-fail/ping-after-messages",
+            "6455/5.2/reserved-opcode-fails/3-after-messages",
+            "6455/5.2/reserved-opcode-fails/b-after-messages",
+            "6455/5.4/continuation-needs-a-start/empty-after-messages",
+            "6455/5.4/continuation-needs-a-start/last-after-messages",
+            "6455/5.4/control-between-fragments/ping-in-binary",
+            "6455/5.4/control-between-fragments/pong-in-binary",
+            "6455/5.4/control-is-not-fragmented/close-after-messages",
+            "6455/5.4/control-is-not-fragmented/ping-after-messages",
+            "6455/5.5.1/close-body-has-a-code/after-messages",
+            "6455/5.5.1/reason-is-utf8/after-messages",
+            "6455/5.5/control-is-short/close-after-messages",
+            "6455/5.5/control-is-short/ping-after-messages",
+            "6455/6.2/long-frame-is-echoed/binary-16-mib-and-1",
+            "6455/6.2/what-*",
+            "6455/7.4/invalid-code-fails/1006-after-messages",
+            "6455/7.4/invalid-code-fails/999-after-messages",
+            "6455/8.1/invalid-text-fails/after-messages",
         ],
     ),
     (
@@ -1620,6 +1910,31 @@ const CATALOGUE: &[(Defect, &[&str])] = &[
             "7692/7.1/*",
             "7692/7.2/*",
             "6455/10.6/echo-over-tls",
+            "6455/5.1/client-frames-are-masked/data-after-messages",
+            "6455/5.1/client-frames-are-masked/ping-after-messages",
+            "6455/5.2/longer-length-form-fails/data-after-messages",
+            "6455/5.2/longer-length-form-fails/ping-after-messages",
+            "6455/5.2/reserved-bits-fail/data-after-messages",
+            "6455/5.2/reserved-bits-fail/ping-after-messages",
+            "6455/5.2/reserved-opcode-fails/3-after-messages",
+            "6455/5.2/reserved-opcode-fails/b-after-messages",
+            "6455/5.4/continuation-needs-a-start/empty-after-messages",
+            "6455/5.4/continuation-needs-a-start/last-after-messages",
+            "6455/5.4/control-between-fragments/pong-*",
+            "6455/5.4/control-is-not-fragmented/close-after-messages",
+            "6455/5.4/control-is-not-fragmented/ping-after-messages",
+            "6455/5.4/messages-keep-*",
+            "6455/5.5.1/close-body-has-a-code/after-messages",
+            "6455/5.5.1/close-is-answered/before-a-fin-and-messages",
+            "6455/5.5.1/reason-is-utf8/after-messages",
+            "6455/5.5/control-is-short/close-after-messages",
+            "6455/5.5/control-is-short/ping-after-messages",
+            "6455/6.2/what-*",
+            "6455/7.4/invalid-code-fails/1006-after-messages",
+            "6455/7.4/invalid-code-fails/999-after-messages",
+            "6455/8.1/invalid-text-fails/after-messages",
+            "!6455/5.3/any-cut-that-arrives-apart/ping",
+            "!6455/5.3/each-byte-arrives-alone/ping",
         ],
     ),
     (
@@ -1633,8 +1948,66 @@ const CATALOGUE: &[(Defect, &[&str])] = &[
             "6455/6.2/long-frame-is-echoed/*",
             "6455/6.2/long-message-is-echoed/*",
             "6455/6.2/segments-do-not-matter/*",
+            "6455/6.2/what-comes-first/long",
         ],
     ),
+    (
+        Defect::FullBufferEndsWithNul,
+        &["6455/5.2/any-length-is-echoed/around-4096"],
+    ),
+    (
+        Defect::LongComesBackEmpty,
+        &[
+            "6455/6.2/long-frame-is-echoed/binary-16-mib-and-1",
+            "6455/6.2/long-frame-is-echoed/text-16-mib-and-1",
+        ],
+    ),
+    (
+        Defect::TextDecodedInParts,
+        &["6455/5.4/messages-keep-*", "6455/8.1/text-is-echoed/long-*"],
+    ),
+    (Defect::ShortOvertakesLong, &["6455/5.4/messages-keep-*"]),
+    (
+        Defect::FirstDecidesType,
+        &[
+            "6455/5.1/client-frames-are-masked/data-after-messages",
+            "6455/5.1/client-frames-are-masked/ping-after-messages",
+            "6455/5.2/longer-length-form-fails/data-after-messages",
+            "6455/5.2/longer-length-form-fails/ping-after-messages",
+            "6455/5.2/reserved-bits-fail/data-after-messages",
+            "6455/5.2/reserved-bits-fail/ping-after-messages",
+            "6455/5.2/reserved-opcode-fails/3-after-messages",
+            "6455/5.2/reserved-opcode-fails/b-after-messages",
+            "6455/5.4/continuation-needs-a-start/empty-after-messages",
+            "6455/5.4/continuation-needs-a-start/last-after-messages",
+            "6455/5.4/control-is-not-fragmented/close-after-messages",
+            "6455/5.4/control-is-not-fragmented/ping-after-messages",
+            "6455/5.5.1/close-body-has-a-code/after-messages",
+            "6455/5.5.1/reason-is-utf8/after-messages",
+            "6455/5.5/control-is-short/close-after-messages",
+            "6455/5.5/control-is-short/ping-after-messages",
+            "6455/6.2/what-*",
+            "6455/7.4/invalid-code-fails/1006-after-messages",
+            "6455/7.4/invalid-code-fails/999-after-messages",
+            "6455/8.1/invalid-text-fails/after-messages",
+        ],
+    ),
+    (
+        Defect::LostBehindControl,
+        &[
+            "6455/10.4/at-the-limit-is-echoed/with-pings",
+            "6455/5.4/control-between-fragments/empty-ping-inside-a-character",
+            "6455/5.4/control-between-fragments/ping-in-binary",
+            "6455/5.4/control-between-fragments/ping-inside-a-character",
+            "6455/5.4/control-between-fragments/pings-and-pongs",
+            "6455/5.4/control-between-fragments/pong-*",
+            "6455/6.2/what-comes-first/empty-ping",
+            "6455/6.2/what-comes-first/fragments-with-a-ping",
+            "6455/6.2/what-comes-first/ping",
+            "6455/6.2/what-comes-first/pong",
+        ],
+    ),
+    (Defect::MessagesCountedIn16Bits, &["6455/6.2/more-*"]),
     (
         Defect::EmptyNotEchoed,
         &[
@@ -1647,6 +2020,7 @@ const CATALOGUE: &[(Defect, &[&str])] = &[
             "7692/7.2.3.6/empty-*",
             "7692/7.2.3/any-block-is-inflated/empty-fixed",
             "7692/7.2.3/any-block-is-inflated/empty-dynamic",
+            "6455/6.2/what-*",
         ],
     ),
     (Defect::EchoInFragments, &[]),
@@ -1685,6 +2059,32 @@ const CATALOGUE: &[(Defect, &[&str])] = &[
             "hostile/handshake/frames-behind-the-request",
             "hostile/control/ping-behind-a-long-message",
             "!6455/8.1/text-is-echoed/odd-*",
+            "6455/5.1/client-frames-are-masked/data-after-messages",
+            "6455/5.1/client-frames-are-masked/ping-after-messages",
+            "6455/5.2/longer-length-form-fails/data-after-messages",
+            "6455/5.2/longer-length-form-fails/ping-after-messages",
+            "6455/5.2/reserved-bits-fail/data-after-messages",
+            "6455/5.2/reserved-bits-fail/ping-after-messages",
+            "6455/5.2/reserved-opcode-fails/3-after-messages",
+            "6455/5.2/reserved-opcode-fails/b-after-messages",
+            "6455/5.4/continuation-needs-a-start/empty-after-messages",
+            "6455/5.4/continuation-needs-a-start/last-after-messages",
+            "6455/5.4/control-is-not-fragmented/close-after-messages",
+            "6455/5.4/control-is-not-fragmented/ping-after-messages",
+            "6455/5.5.1/close-body-has-a-code/after-messages",
+            "6455/5.5.1/close-is-answered/before-a-fin-and-messages",
+            "6455/5.5.1/reason-is-utf8/after-messages",
+            "6455/5.5/control-is-short/close-after-messages",
+            "6455/5.5/control-is-short/ping-after-messages",
+            "6455/6.2/what-*",
+            "6455/7.4/invalid-code-fails/1006-after-messages",
+            "6455/7.4/invalid-code-fails/999-after-messages",
+            "6455/8.1/invalid-text-fails/after-messages",
+            "!6455/5.4/control-between-fragments/empty-ping-inside-a-character",
+            "!6455/5.4/control-between-fragments/ping-in-binary",
+            "!6455/5.4/control-between-fragments/ping-inside-a-character",
+            "!6455/5.4/control-between-fragments/pings-and-pongs",
+            "!6455/8.1/text-is-echoed/each-*",
         ],
     ),
     // Fragmentation.
@@ -1711,6 +2111,64 @@ const CATALOGUE: &[(Defect, &[&str])] = &[
             "hostile/fragments/*",
             "hostile/control/ping-behind-a-long-message",
             "hostile/text/*",
+            "6455/10.4/at-the-limit-is-echoed/with-pings",
+            "6455/10.4/over-the-limit-fails/with-pings",
+            "6455/5.1/client-frames-are-masked/data-after-messages",
+            "6455/5.1/client-frames-are-masked/data-inside",
+            "6455/5.1/client-frames-are-masked/data-inside-after-a-ping",
+            "6455/5.1/client-frames-are-masked/ping-after-messages",
+            "6455/5.1/client-frames-are-masked/ping-inside",
+            "6455/5.1/client-frames-are-masked/ping-inside-after-a-ping",
+            "6455/5.2/longer-length-form-fails/data-after-messages",
+            "6455/5.2/longer-length-form-fails/data-inside",
+            "6455/5.2/longer-length-form-fails/data-inside-after-a-ping",
+            "6455/5.2/longer-length-form-fails/ping-after-messages",
+            "6455/5.2/longer-length-form-fails/ping-inside",
+            "6455/5.2/longer-length-form-fails/ping-inside-after-a-ping",
+            "6455/5.2/reserved-bits-fail/data-after-messages",
+            "6455/5.2/reserved-bits-fail/data-inside",
+            "6455/5.2/reserved-bits-fail/data-inside-after-a-ping",
+            "6455/5.2/reserved-bits-fail/ping-after-messages",
+            "6455/5.2/reserved-bits-fail/ping-inside",
+            "6455/5.2/reserved-bits-fail/ping-inside-after-a-ping",
+            "6455/5.2/reserved-opcode-fails/3-after-messages",
+            "6455/5.2/reserved-opcode-fails/3-inside",
+            "6455/5.2/reserved-opcode-fails/3-inside-after-a-ping",
+            "6455/5.2/reserved-opcode-fails/b-after-messages",
+            "6455/5.2/reserved-opcode-fails/b-inside",
+            "6455/5.2/reserved-opcode-fails/b-inside-after-a-ping",
+            "6455/5.4/continuation-needs-a-start/empty-after-messages",
+            "6455/5.4/continuation-needs-a-start/last-after-messages",
+            "6455/5.4/control-is-not-fragmented/close-after-messages",
+            "6455/5.4/control-is-not-fragmented/close-inside",
+            "6455/5.4/control-is-not-fragmented/close-inside-after-a-ping",
+            "6455/5.4/control-is-not-fragmented/ping-after-messages",
+            "6455/5.4/control-is-not-fragmented/ping-inside",
+            "6455/5.4/control-is-not-fragmented/ping-inside-after-a-ping",
+            "6455/5.5.1/close-body-has-a-code/after-messages",
+            "6455/5.5.1/close-body-has-a-code/inside",
+            "6455/5.5.1/close-body-has-a-code/inside-after-a-ping",
+            "6455/5.5.1/reason-is-utf8/after-messages",
+            "6455/5.5.1/reason-is-utf8/inside",
+            "6455/5.5.1/reason-is-utf8/inside-after-a-ping",
+            "6455/5.5/control-is-short/close-after-messages",
+            "6455/5.5/control-is-short/close-inside",
+            "6455/5.5/control-is-short/close-inside-after-a-ping",
+            "6455/5.5/control-is-short/ping-after-messages",
+            "6455/5.5/control-is-short/ping-inside",
+            "6455/5.5/control-is-short/ping-inside-after-a-ping",
+            "6455/6.2/what-*",
+            "6455/7.4/invalid-code-fails/1006-after-messages",
+            "6455/7.4/invalid-code-fails/1006-inside",
+            "6455/7.4/invalid-code-fails/1006-inside-after-a-ping",
+            "6455/7.4/invalid-code-fails/999-after-messages",
+            "6455/7.4/invalid-code-fails/999-inside",
+            "6455/7.4/invalid-code-fails/999-inside-after-a-ping",
+            "6455/8.1/invalid-text-fails/after-messages",
+            "6455/8.1/invalid-text-fails/inside",
+            "6455/8.1/invalid-text-fails/inside-after-a-ping",
+            "6455/8.1/invalid-text-fails/unfinished-*",
+            "6455/8.1/text-is-echoed/each-edge-byte-by-byte",
         ],
     ),
     (
@@ -1739,6 +2197,9 @@ const CATALOGUE: &[(Defect, &[&str])] = &[
             "6455/6.2/segments-do-not-matter/*",
             "6455/6.2/message-behind-message/text-of-4096",
             "6455/6.2/message-behind-message/binary-of-4096",
+            "6455/5.3/any-cut-that-*",
+            "6455/5.3/each-*",
+            "6455/6.2/what-comes-first/long",
         ],
     ),
     (
@@ -1749,6 +2210,10 @@ const CATALOGUE: &[(Defect, &[&str])] = &[
             "6455/5.4/fragments-may-be-empty/last",
             "hostile/fragments/one-octet-each",
             "hostile/control/ping-behind-a-long-message",
+            "6455/10.4/at-the-limit-is-echoed/with-pings",
+            "6455/5.4/control-between-fragments/ping-in-binary",
+            "6455/5.4/control-between-fragments/pong-in-binary",
+            "6455/6.2/what-*",
         ],
     ),
     (
@@ -1796,6 +2261,9 @@ const CATALOGUE: &[(Defect, &[&str])] = &[
             "hostile/control/ping-behind-a-long-message",
             "hostile/text/*",
             "7692/6.1/fragments/empty-between",
+            "6455/5.4/control-between-fragments/pings-and-pongs",
+            "6455/6.2/what-*",
+            "6455/8.1/text-is-echoed/each-edge-byte-by-byte",
         ],
     ),
     (
@@ -1809,6 +2277,9 @@ const CATALOGUE: &[(Defect, &[&str])] = &[
             "hostile/control/ping-behind-a-long-message",
             "hostile/text/*",
             "7692/6.1/fragments/empty-between",
+            "6455/5.4/control-between-fragments/pings-and-pongs",
+            "6455/6.2/what-comes-first/empty-fragments",
+            "6455/8.1/text-is-echoed/each-edge-byte-by-byte",
         ],
     ),
     (
@@ -1819,12 +2290,37 @@ const CATALOGUE: &[(Defect, &[&str])] = &[
         ],
     ),
     (
+        Defect::ControlMakesText,
+        &[
+            "6455/10.4/at-the-limit-is-echoed/with-pings",
+            "6455/5.4/control-between-fragments/ping-in-binary",
+            "6455/5.4/control-between-fragments/pong-in-binary",
+            "6455/6.2/what-comes-first/fragments-with-a-ping",
+        ],
+    ),
+    (
+        Defect::ControlCountsForLimit,
+        &["6455/10.4/at-the-limit-is-echoed/with-pings"],
+    ),
+    (
+        Defect::ControlResetsLimit,
+        &["6455/10.4/over-the-limit-fails/with-pings"],
+    ),
+    (
         Defect::PongEndsMessage,
-        &["6455/5.4/control-between-fragments/pong"],
+        &[
+            "6455/5.4/control-between-fragments/pong",
+            "6455/5.4/control-between-fragments/pings-and-pongs",
+            "6455/5.4/control-between-fragments/pong-*",
+            "6455/8.1/invalid-text-fails/unfinished-character-and-pong",
+        ],
     ),
     (
         Defect::CloseInMessageIsError,
-        &["6455/5.4/control-between-fragments/close"],
+        &[
+            "6455/5.4/control-between-fragments/close",
+            "6455/5.4/control-between-fragments/close-*",
+        ],
     ),
     (
         Defect::StrayContinuationIgnored,
@@ -1842,6 +2338,8 @@ const CATALOGUE: &[(Defect, &[&str])] = &[
             "6455/5.4/continuation-needs-a-start/last-apart",
             "6455/5.4/continuation-needs-a-start/last-octet-by-octet",
             "6455/5.4/continuation-needs-a-start/wrong-order-finished",
+            "6455/5.4/continuation-needs-a-start/empty-*",
+            "6455/5.4/continuation-needs-a-start/last-after-*",
         ],
     ),
     (
@@ -1856,6 +2354,7 @@ const CATALOGUE: &[(Defect, &[&str])] = &[
         &[
             "6455/5.4/messages-do-not-interleave/binary-in-text",
             "6455/5.4/messages-do-not-interleave/text-in-binary",
+            "6455/5.4/messages-do-not-interleave/empty-*",
         ],
     ),
     (
@@ -1865,6 +2364,8 @@ const CATALOGUE: &[(Defect, &[&str])] = &[
             "6455/5.4/control-is-not-fragmented/close",
             "6455/5.4/control-is-not-fragmented/ping",
             "6455/5.4/control-is-not-fragmented/pong-alone",
+            "6455/5.4/control-is-not-fragmented/close-*",
+            "6455/5.4/control-is-not-fragmented/ping-*",
         ],
     ),
     (
@@ -1897,12 +2398,80 @@ const CATALOGUE: &[(Defect, &[&str])] = &[
             "hostile/fragments/ping-between-each",
             "hostile/control/many-pings",
             "hostile/control/ping-behind-a-long-message",
+            "6455/10.4/at-the-limit-is-echoed/with-pings",
+            "6455/10.4/over-the-limit-fails/with-pings",
+            "6455/5.1/client-frames-are-masked/data-after-control",
+            "6455/5.1/client-frames-are-masked/data-inside-after-a-ping",
+            "6455/5.1/client-frames-are-masked/ping-after-control",
+            "6455/5.1/client-frames-are-masked/ping-inside-after-a-ping",
+            "6455/5.2/longer-length-form-fails/data-after-control",
+            "6455/5.2/longer-length-form-fails/data-inside-after-a-ping",
+            "6455/5.2/longer-length-form-fails/ping-after-control",
+            "6455/5.2/longer-length-form-fails/ping-inside-after-a-ping",
+            "6455/5.2/reserved-bits-fail/data-after-control",
+            "6455/5.2/reserved-bits-fail/data-inside-after-a-ping",
+            "6455/5.2/reserved-bits-fail/ping-after-control",
+            "6455/5.2/reserved-bits-fail/ping-inside-after-a-ping",
+            "6455/5.2/reserved-opcode-fails/3-after-control",
+            "6455/5.2/reserved-opcode-fails/3-inside-after-a-ping",
+            "6455/5.2/reserved-opcode-fails/b-after-control",
+            "6455/5.2/reserved-opcode-fails/b-inside-after-a-ping",
+            "6455/5.4/continuation-needs-a-start/empty-after-control",
+            "6455/5.4/continuation-needs-a-start/last-after-control",
+            "6455/5.4/control-between-fragments/empty-ping-inside-a-character",
+            "6455/5.4/control-between-fragments/ping-in-binary",
+            "6455/5.4/control-between-fragments/ping-inside-a-character",
+            "6455/5.4/control-between-fragments/pings-and-pongs",
+            "6455/5.4/control-is-not-fragmented/close-after-control",
+            "6455/5.4/control-is-not-fragmented/close-inside-after-a-ping",
+            "6455/5.4/control-is-not-fragmented/ping-after-control",
+            "6455/5.4/control-is-not-fragmented/ping-inside-after-a-ping",
+            "6455/5.4/messages-do-not-interleave/empty-binary-inside-after-a-ping",
+            "6455/5.4/messages-do-not-interleave/text-inside-after-a-ping",
+            "6455/5.5.1/close-body-has-a-code/after-control",
+            "6455/5.5.1/close-body-has-a-code/inside-after-a-ping",
+            "6455/5.5.1/reason-is-utf8/after-control",
+            "6455/5.5.1/reason-is-utf8/inside-after-a-ping",
+            "6455/5.5/control-is-short/close-after-control",
+            "6455/5.5/control-is-short/close-inside-after-a-ping",
+            "6455/5.5/control-is-short/ping-after-control",
+            "6455/5.5/control-is-short/ping-inside-after-a-ping",
+            "6455/6.2/what-*",
+            "6455/7.4/invalid-code-fails/1006-after-control",
+            "6455/7.4/invalid-code-fails/1006-inside-after-a-ping",
+            "6455/7.4/invalid-code-fails/999-after-control",
+            "6455/7.4/invalid-code-fails/999-inside-after-a-ping",
+            "6455/8.1/invalid-text-fails/after-control",
+            "6455/8.1/invalid-text-fails/inside-after-a-ping",
+            "6455/8.1/invalid-text-fails/unfinished-character-and-ping",
+            "6455/8.1/invalid-text-fails/unfinished-character-and-ping-before-the-end",
         ],
     ),
     (
         Defect::CloseOvertakes,
-        &["6455/5.5.1/nothing-comes-after-own-close"],
+        &[
+            "6455/5.5.1/nothing-comes-after-own-close",
+            "6455/5.5.1/close-is-answered/before-a-fin-and-messages",
+        ],
     ),
+    (
+        Defect::CloseCutsFrame,
+        &["6455/5.5.1/close-is-answered/after-unread-*"],
+    ),
+    (
+        Defect::FinOutrunsClose,
+        &["6455/5.5.1/close-is-answered/before-*"],
+    ),
+    (
+        Defect::ReasonCut,
+        &[
+            "6455/5.5.1/returned-reason-is-utf8/2-byte-characters-later",
+            "6455/5.5.1/returned-reason-is-utf8/3-byte-characters",
+            "6455/5.5.1/returned-reason-is-utf8/3-byte-characters-later",
+            "6455/5.5.1/returned-reason-is-utf8/4-byte-characters-later",
+        ],
+    ),
+    (Defect::OwnCloseEndsTcp, &["6455/7.1.1/own-*"]),
     (Defect::ResetsAfterClose, &["6455/7.1.1/tcp-ends-in-order"]),
     (Defect::FinNotNoticed, &["6455/7.1.4/*"]),
     (
@@ -1924,6 +2493,9 @@ const CATALOGUE: &[(Defect, &[&str])] = &[
             "hostile/control/data-behind-close",
             "!6455/5.5.1/longest-reason-is-utf8",
             "!6455/5.5.1/closes-may-cross",
+            "6455/5.4/control-between-fragments/close-*",
+            "!6455/5.5.1/close-body-has-a-code/*",
+            "!6455/5.5.1/reason-is-utf8/*",
         ],
     ),
     (
@@ -1950,6 +2522,10 @@ const CATALOGUE: &[(Defect, &[&str])] = &[
             "6455/7.1.7/close-frame-before-failing/reason-not-utf8",
             "6455/7.4/*",
             "hostile/control/data-behind-close",
+            "6455/5.4/control-between-fragments/close-*",
+            "6455/5.5.1/close-body-has-a-code/*",
+            "6455/5.5.1/reason-is-utf8/*",
+            "6455/5.5.1/returned-*",
         ],
     ),
     (
@@ -1958,6 +2534,8 @@ const CATALOGUE: &[(Defect, &[&str])] = &[
             "6455/5.5.1/answer-repeats-the-code/*",
             "6455/5.5.1/close-is-answered/longest-reason",
             "6455/5.5.1/close-is-answered/reason",
+            "6455/5.4/control-between-fragments/close-*",
+            "6455/5.5.1/returned-*",
         ],
     ),
     (
@@ -1993,12 +2571,25 @@ const CATALOGUE: &[(Defect, &[&str])] = &[
             "6455/7.4/valid-code-is-answered/4000",
             "6455/7.4/valid-code-is-answered/4999",
             "6455/7.4/later-code-is-answered/*",
+            "6455/5.4/control-between-fragments/close-*",
+            "6455/5.5.1/returned-*",
         ],
     ),
-    (Defect::CloseAnsweredWith1006, &[NEEDS_AN_ANSWER_TO_CLOSE]),
+    (
+        Defect::CloseAnsweredWith1006,
+        &[
+            NEEDS_AN_ANSWER_TO_CLOSE,
+            "6455/5.4/control-between-fragments/close-*",
+            "6455/5.5.1/returned-*",
+        ],
+    ),
     (
         Defect::CloseAnsweredWithRubbish,
-        &[NEEDS_AN_ANSWER_TO_CLOSE],
+        &[
+            NEEDS_AN_ANSWER_TO_CLOSE,
+            "6455/5.4/control-between-fragments/close-*",
+            "6455/5.5.1/returned-*",
+        ],
     ),
     (
         Defect::TextBehindOwnClose,
@@ -2100,6 +2691,7 @@ const CATALOGUE: &[(Defect, &[&str])] = &[
             "6455/8.1/text-is-echoed/special-efbfbe",
             "6455/8.1/text-is-echoed/special-efbfbf",
             "hostile/control/data-behind-close",
+            "6455/5.4/control-between-fragments/close-*",
         ],
     ),
     (
@@ -2126,6 +2718,7 @@ const CATALOGUE: &[(Defect, &[&str])] = &[
             "9112/9.6/nothing-counts-behind-close",
             "9112/6.3/invalid-length-is-refused/*",
             "hostile/control/data-behind-close",
+            "6455/5.4/control-between-fragments/close-*",
         ],
     ),
     (
@@ -2175,6 +2768,7 @@ const CATALOGUE: &[(Defect, &[&str])] = &[
         &[
             "6455/5.5.1/close-body-has-a-code",
             "6455/7.1.7/close-frame-before-failing/one-octet-close",
+            "6455/5.5.1/close-body-has-a-code/*",
         ],
     ),
     (
@@ -2183,6 +2777,7 @@ const CATALOGUE: &[(Defect, &[&str])] = &[
             "6455/5.5.1/reason-is-utf8",
             "6455/7.1.7/close-frame-before-failing/reason-not-utf8",
             "6455/5.5.1/longest-reason-is-utf8",
+            "6455/5.5.1/reason-is-utf8/*",
         ],
     ),
     (
@@ -2197,6 +2792,9 @@ const CATALOGUE: &[(Defect, &[&str])] = &[
             "hostile/fragments/ping-between-each",
             "hostile/control/many-pings",
             "hostile/control/ping-behind-a-long-message",
+            "6455/5.3/any-cut-that-arrives-apart/ping",
+            "6455/5.3/each-byte-arrives-alone/ping",
+            "6455/6.2/what-*",
         ],
     ),
     (
@@ -2212,6 +2810,50 @@ const CATALOGUE: &[(Defect, &[&str])] = &[
             "6455/5.5.3/pong-needs-no-answer/then-ping",
             "hostile/fragments/ping-between-each",
             "hostile/control/many-pings",
+            "6455/5.1/client-frames-are-masked/data-after-control",
+            "6455/5.1/client-frames-are-masked/data-inside-after-a-ping",
+            "6455/5.1/client-frames-are-masked/ping-after-control",
+            "6455/5.1/client-frames-are-masked/ping-inside-after-a-ping",
+            "6455/5.2/longer-length-form-fails/data-after-control",
+            "6455/5.2/longer-length-form-fails/data-inside-after-a-ping",
+            "6455/5.2/longer-length-form-fails/ping-after-control",
+            "6455/5.2/longer-length-form-fails/ping-inside-after-a-ping",
+            "6455/5.2/reserved-bits-fail/data-after-control",
+            "6455/5.2/reserved-bits-fail/data-inside-after-a-ping",
+            "6455/5.2/reserved-bits-fail/ping-after-control",
+            "6455/5.2/reserved-bits-fail/ping-inside-after-a-ping",
+            "6455/5.2/reserved-opcode-fails/3-after-control",
+            "6455/5.2/reserved-opcode-fails/3-inside-after-a-ping",
+            "6455/5.2/reserved-opcode-fails/b-after-control",
+            "6455/5.2/reserved-opcode-fails/b-inside-after-a-ping",
+            "6455/5.4/continuation-needs-a-start/empty-after-control",
+            "6455/5.4/continuation-needs-a-start/last-after-control",
+            "6455/5.4/control-between-fragments/empty-ping-inside-a-character",
+            "6455/5.4/control-between-fragments/ping-in-binary",
+            "6455/5.4/control-between-fragments/ping-inside-a-character",
+            "6455/5.4/control-between-fragments/pings-and-pongs",
+            "6455/5.4/control-is-not-fragmented/close-after-control",
+            "6455/5.4/control-is-not-fragmented/close-inside-after-a-ping",
+            "6455/5.4/control-is-not-fragmented/ping-after-control",
+            "6455/5.4/control-is-not-fragmented/ping-inside-after-a-ping",
+            "6455/5.4/messages-do-not-interleave/empty-binary-inside-after-a-ping",
+            "6455/5.4/messages-do-not-interleave/text-inside-after-a-ping",
+            "6455/5.5.1/close-body-has-a-code/after-control",
+            "6455/5.5.1/close-body-has-a-code/inside-after-a-ping",
+            "6455/5.5.1/reason-is-utf8/after-control",
+            "6455/5.5.1/reason-is-utf8/inside-after-a-ping",
+            "6455/5.5/control-is-short/close-after-control",
+            "6455/5.5/control-is-short/close-inside-after-a-ping",
+            "6455/5.5/control-is-short/ping-after-control",
+            "6455/5.5/control-is-short/ping-inside-after-a-ping",
+            "6455/7.4/invalid-code-fails/1006-after-control",
+            "6455/7.4/invalid-code-fails/1006-inside-after-a-ping",
+            "6455/7.4/invalid-code-fails/999-after-control",
+            "6455/7.4/invalid-code-fails/999-inside-after-a-ping",
+            "6455/8.1/invalid-text-fails/after-control",
+            "6455/8.1/invalid-text-fails/inside-after-a-ping",
+            "6455/8.1/invalid-text-fails/unfinished-character-and-ping",
+            "6455/8.1/invalid-text-fails/unfinished-character-and-ping-before-the-end",
         ],
     ),
     (
@@ -2227,6 +2869,49 @@ const CATALOGUE: &[(Defect, &[&str])] = &[
             "hostile/fragments/ping-between-each",
             "hostile/control/many-pings",
             "hostile/control/ping-behind-a-long-message",
+            "6455/10.4/over-the-limit-fails/with-pings",
+            "6455/5.1/client-frames-are-masked/data-after-control",
+            "6455/5.1/client-frames-are-masked/data-inside-after-a-ping",
+            "6455/5.1/client-frames-are-masked/ping-after-control",
+            "6455/5.1/client-frames-are-masked/ping-inside-after-a-ping",
+            "6455/5.2/longer-length-form-fails/data-after-control",
+            "6455/5.2/longer-length-form-fails/data-inside-after-a-ping",
+            "6455/5.2/longer-length-form-fails/ping-after-control",
+            "6455/5.2/longer-length-form-fails/ping-inside-after-a-ping",
+            "6455/5.2/reserved-bits-fail/data-after-control",
+            "6455/5.2/reserved-bits-fail/data-inside-after-a-ping",
+            "6455/5.2/reserved-bits-fail/ping-after-control",
+            "6455/5.2/reserved-bits-fail/ping-inside-after-a-ping",
+            "6455/5.2/reserved-opcode-fails/3-after-control",
+            "6455/5.2/reserved-opcode-fails/3-inside-after-a-ping",
+            "6455/5.2/reserved-opcode-fails/b-after-control",
+            "6455/5.2/reserved-opcode-fails/b-inside-after-a-ping",
+            "6455/5.4/continuation-needs-a-start/empty-after-control",
+            "6455/5.4/continuation-needs-a-start/last-after-control",
+            "6455/5.4/control-is-not-fragmented/close-after-control",
+            "6455/5.4/control-is-not-fragmented/close-inside-after-a-ping",
+            "6455/5.4/control-is-not-fragmented/ping-after-control",
+            "6455/5.4/control-is-not-fragmented/ping-inside-after-a-ping",
+            "6455/5.4/messages-do-not-interleave/empty-binary-inside-after-a-ping",
+            "6455/5.4/messages-do-not-interleave/text-inside-after-a-ping",
+            "6455/5.5.1/close-body-has-a-code/after-control",
+            "6455/5.5.1/close-body-has-a-code/inside-after-a-ping",
+            "6455/5.5.1/reason-is-utf8/after-control",
+            "6455/5.5.1/reason-is-utf8/inside-after-a-ping",
+            "6455/5.5/control-is-short/close-after-control",
+            "6455/5.5/control-is-short/close-inside-after-a-ping",
+            "6455/5.5/control-is-short/ping-after-control",
+            "6455/5.5/control-is-short/ping-inside-after-a-ping",
+            "6455/6.2/what-*",
+            "6455/7.4/invalid-code-fails/1006-after-control",
+            "6455/7.4/invalid-code-fails/1006-inside-after-a-ping",
+            "6455/7.4/invalid-code-fails/999-after-control",
+            "6455/7.4/invalid-code-fails/999-inside-after-a-ping",
+            "6455/8.1/invalid-text-fails/after-control",
+            "6455/8.1/invalid-text-fails/inside-after-a-ping",
+            "6455/8.1/invalid-text-fails/unfinished-character-and-ping",
+            "6455/8.1/invalid-text-fails/unfinished-character-and-ping-before-the-end",
+            "!6455/5.4/control-between-fragments/empty-ping-inside-a-character",
         ],
     ),
     (
@@ -2246,6 +2931,8 @@ const CATALOGUE: &[(Defect, &[&str])] = &[
             "6455/5.2/server-bits-are-zero",
             "6455/5.5/server-control-is-short",
             "hostile/control/many-pings",
+            "6455/10.4/over-the-limit-fails/with-pings",
+            "6455/5.4/control-between-fragments/pings-and-pongs",
         ],
     ),
     (
@@ -2258,6 +2945,10 @@ const CATALOGUE: &[(Defect, &[&str])] = &[
             "6455/5.1/server-frames-are-not-masked",
             "6455/5.2/server-bits-are-zero",
             "6455/5.5/server-control-is-short",
+            "6455/5.4/control-between-fragments/ping-inside-a-character",
+            "6455/5.4/control-between-fragments/pings-and-pongs",
+            "6455/8.1/invalid-text-fails/unfinished-character-and-ping",
+            "6455/8.1/invalid-text-fails/unfinished-character-and-ping-before-the-end",
         ],
     ),
     (
@@ -2274,6 +2965,27 @@ const CATALOGUE: &[(Defect, &[&str])] = &[
             "6455/5.5.3/pong-needs-no-answer/*",
             "6455/5.4/control-between-fragments/pong",
             "hostile/control/many-pongs",
+            "6455/5.1/client-frames-are-masked/data-after-control",
+            "6455/5.1/client-frames-are-masked/ping-after-control",
+            "6455/5.2/longer-length-form-fails/data-after-control",
+            "6455/5.2/longer-length-form-fails/ping-after-control",
+            "6455/5.2/reserved-bits-fail/data-after-control",
+            "6455/5.2/reserved-bits-fail/ping-after-control",
+            "6455/5.2/reserved-opcode-fails/3-after-control",
+            "6455/5.2/reserved-opcode-fails/b-after-control",
+            "6455/5.4/continuation-needs-a-start/empty-after-control",
+            "6455/5.4/continuation-needs-a-start/last-after-control",
+            "6455/5.4/control-between-fragments/pings-and-pongs",
+            "6455/5.4/control-between-fragments/pong-*",
+            "6455/5.4/control-is-not-fragmented/close-after-control",
+            "6455/5.4/control-is-not-fragmented/ping-after-control",
+            "6455/5.5.1/close-body-has-a-code/after-control",
+            "6455/5.5.1/reason-is-utf8/after-control",
+            "6455/5.5/control-is-short/close-after-control",
+            "6455/5.5/control-is-short/ping-after-control",
+            "6455/7.4/invalid-code-fails/1006-after-control",
+            "6455/7.4/invalid-code-fails/999-after-control",
+            "6455/8.1/invalid-text-fails/after-control",
         ],
     ),
     (
@@ -2282,6 +2994,9 @@ const CATALOGUE: &[(Defect, &[&str])] = &[
             "6455/5.5.3/pong-needs-no-answer/*",
             "6455/5.4/control-between-fragments/pong",
             "hostile/control/many-pongs",
+            "6455/5.4/control-between-fragments/pings-and-pongs",
+            "6455/5.4/control-between-fragments/pong-*",
+            "6455/6.2/what-comes-first/pong",
         ],
     ),
     (
@@ -2292,6 +3007,9 @@ const CATALOGUE: &[(Defect, &[&str])] = &[
             "6455/5.5.3/pong-needs-no-answer/then-ping",
             "6455/5.5.3/pong-needs-no-answer/then-text",
             "hostile/control/many-pongs",
+            "6455/5.4/control-between-fragments/pings-and-pongs",
+            "6455/5.4/control-between-fragments/pong-*",
+            "6455/6.2/what-comes-first/pong",
         ],
     ),
     // Text.
@@ -2325,6 +3043,48 @@ const CATALOGUE: &[(Defect, &[&str])] = &[
             "6455/8.1/invalid-text-fails-early/frame",
             "6455/8.1/invalid-text-fails-early/frame-inside-a-character",
             "hostile/text/*",
+            "6455/5.4/control-between-fragments/close-inside-a-character",
+            "6455/5.4/control-between-fragments/close-with-characters-in-the-reason",
+            "6455/5.4/control-between-fragments/empty-ping-inside-a-character",
+            "6455/5.4/control-between-fragments/ping-inside-a-character",
+            "6455/5.4/control-between-fragments/pings-and-pongs",
+            "6455/5.4/control-between-fragments/pong-inside-a-character",
+            "6455/8.1/text-is-echoed/each-edge-byte-by-byte",
+        ],
+    ),
+    (
+        Defect::ControlIsText,
+        &[
+            "6455/5.4/control-between-fragments/close-inside-a-character",
+            "6455/5.4/control-between-fragments/close-with-characters-in-the-reason",
+            "6455/5.4/control-between-fragments/ping-inside-a-character",
+            "6455/5.4/control-between-fragments/pings-and-pongs",
+            "6455/5.4/control-between-fragments/pong-inside-a-character",
+            "6455/8.1/invalid-text-fails/unfinished-*",
+        ],
+    ),
+    (
+        Defect::ControlEndsCharacter,
+        &[
+            "6455/5.4/control-between-fragments/empty-ping-inside-a-character",
+            "6455/5.4/control-between-fragments/ping-inside-a-character",
+            "6455/5.4/control-between-fragments/pings-and-pongs",
+            "6455/5.4/control-between-fragments/pong-inside-a-character",
+            "6455/8.1/invalid-text-fails/unfinished-*",
+        ],
+    ),
+    (
+        Defect::FaultAtBlockEnd,
+        &[
+            "6455/8.1/invalid-text-fails/at-*",
+            "6455/8.1/invalid-text-fails/far-*",
+        ],
+    ),
+    (
+        Defect::FaultFarIn,
+        &[
+            "6455/8.1/invalid-text-fails/at-*",
+            "6455/8.1/invalid-text-fails/far-*",
         ],
     ),
     (
@@ -2366,6 +3126,12 @@ const CATALOGUE: &[(Defect, &[&str])] = &[
             "7692/8/over-the-limit-closes-with-1009",
             "7692/6/misplaced-rsv1-fails/*",
             "hostile/compression/bomb*",
+            "6455/5.4/control-is-not-fragmented/close-*",
+            "6455/5.5.1/close-body-has-a-code/*",
+            "6455/5.5.1/reason-is-utf8/*",
+            "6455/5.5/control-is-short/close-after-*",
+            "6455/5.5/control-is-short/close-inside",
+            "6455/5.5/control-is-short/close-inside-after-a-ping",
         ],
     ),
     (
@@ -2410,6 +3176,9 @@ const CATALOGUE: &[(Defect, &[&str])] = &[
             "7692/7.2.2/*",
             "7692/8/over-the-limit-*",
             "hostile/compression/bomb*",
+            "6455/5.5.1/close-body-has-a-code/*",
+            "6455/5.5.1/reason-is-utf8/*",
+            "6455/7.1.1/own-close-waits-for-the-answer/failing",
         ],
     ),
     (
@@ -2432,6 +3201,9 @@ const CATALOGUE: &[(Defect, &[&str])] = &[
             "hostile/fragments/more-behind-invalid-text",
             "6455/5.1/how-an-unmasked-frame-ends",
             "6455/5.5.1/closes-may-cross",
+            "6455/5.5.1/close-body-has-a-code/*",
+            "6455/5.5.1/reason-is-utf8/*",
+            "6455/7.1.1/own-close-waits-for-the-answer/failing",
         ],
     ),
     // Who may connect.
@@ -2557,6 +3329,97 @@ const CATALOGUE: &[(Defect, &[&str])] = &[
     ),
     (Defect::PingsNotCounted, &["hostile/slow/pings-unanswered"]),
     (Defect::CloseAwaited, &["hostile/slow/close-unanswered"]),
+    (
+        Defect::HandshakeTimerGoesOn,
+        &[
+            "6455/5.5.2/ping-is-answered/while-the-server-pings",
+            "hostile/time/handshake-*",
+            "hostile/time/pings-*",
+        ],
+    ),
+    (
+        Defect::PongsNotRead,
+        &[
+            "6455/5.5.2/ping-is-answered/while-the-server-pings",
+            "hostile/time/pings-*",
+        ],
+    ),
+    (
+        Defect::LatePongsNotRead,
+        &[
+            "hostile/time/pings-answered/late",
+            "hostile/time/pings-inside-a-frame",
+        ],
+    ),
+    (
+        Defect::EachPingCounted,
+        &[
+            "hostile/time/pings-answered/last-of-two",
+            "hostile/time/pings-inside-a-frame",
+        ],
+    ),
+    (
+        Defect::OtherPongsRefused,
+        &["hostile/time/pings-answered/with-others"],
+    ),
+    (
+        Defect::PongIsOwnPing,
+        &[
+            "6455/5.5.2/ping-is-answered/while-the-server-pings",
+            "hostile/time/handshake-*",
+            "hostile/time/pings-*",
+        ],
+    ),
+    (Defect::OctetsNoLife, &["hostile/time/pings-inside-a-frame"]),
+    (Defect::HttpTimerGoesOn, &["hostile/time/silence/*"]),
+    (Defect::HttpTimerAnswers, &["hostile/time/silence/*"]),
+    (
+        Defect::RequestTimed,
+        &["hostile/time/in-use", "hostile/time/silence/*"],
+    ),
+    (
+        Defect::MessagesAreIdle,
+        &[
+            "hostile/time/messages-before-the-idle-deadline",
+            "hostile/time/younger-than-declared",
+        ],
+    ),
+    (Defect::LessOld, &["hostile/time/younger-than-declared"]),
+    (
+        Defect::SendTimedTooShort,
+        &["hostile/time/reads-before-the-send-deadline"],
+    ),
+    (
+        Defect::ShortWriteForgotten,
+        &[
+            "6455/6.1/unread-frames-are-whole/*",
+            "6455/5.5.1/close-is-answered/after-unread-*",
+            "hostile/slow/stalls-*",
+        ],
+    ),
+    (
+        Defect::PongInsideFrame,
+        &[
+            "6455/6.1/unread-frames-are-whole/fragmented",
+            "6455/6.1/unread-frames-are-whole/with-pings",
+            "hostile/slow/stalls-and-reads-on/fragmented",
+            "hostile/slow/stalls-and-reads-on/with-pings",
+        ],
+    ),
+    (
+        Defect::DropsWhenFull,
+        &[
+            "6455/5.5.1/close-is-answered/after-unread-*",
+            "hostile/slow/stalls-*",
+        ],
+    ),
+    (
+        Defect::StuckWhenFull,
+        &[
+            "6455/5.5.1/close-is-answered/after-unread-*",
+            "hostile/slow/stalls-*",
+        ],
+    ),
     // Other connections.
     (Defect::ResetEndsServing, &["hostile/connections/reset/*"]),
     (
@@ -2597,6 +3460,33 @@ const CATALOGUE: &[(Defect, &[&str])] = &[
     (
         Defect::KeepsDescriptors,
         &["hostile/descriptors/connections-that-are-gone"],
+    ),
+    (
+        Defect::KeepsOfFrames,
+        &[
+            "hostile/memory/without-end/fragmented-messages",
+            "hostile/memory/without-end/messages",
+            "hostile/memory/without-end/pings",
+            "hostile/memory/without-end/pongs",
+        ],
+    ),
+    (
+        Defect::KeepsOfConnections,
+        &[
+            "hostile/memory/without-end/closed-connections",
+            "hostile/memory/without-end/failed-connections",
+            "hostile/memory/without-end/reset-connections",
+        ],
+    ),
+    (Defect::CopiesAtFragments, &["hostile/processor/many-*"]),
+    (Defect::SpinsAlways, &["hostile/processor/idle/*"]),
+    (
+        Defect::SpinsWhenLost,
+        &["hostile/processor/idle/after-half-frames"],
+    ),
+    (
+        Defect::SpinsWhenFull,
+        &["hostile/processor/idle/clients-that-read-nothing"],
     ),
     (Defect::HeadReadAgain, &["hostile/processor/long-field"]),
     (Defect::OfferReadAgain, &["hostile/processor/long-offer/*"]),

@@ -45,3 +45,26 @@ fn what_is_nowhere_is_named() {
     let error = selection.cases().expect_err("nothing fits");
     assert_eq!(error, NoSuchCase::Together);
 }
+
+#[test]
+fn what_takes_long_is_asked_for() {
+    let long = "hostile/time/silence/open";
+    let all = Selection::default();
+    assert!(!ids(&all).contains(&long));
+    let thorough = Selection {
+        thorough: true,
+        ..Selection::default()
+    };
+    assert!(ids(&thorough).contains(&long));
+    for (pattern, is_named) in [
+        (long, true),
+        ("hostile/time/silence/*", true),
+        ("hostile/*", false),
+    ] {
+        let named = Selection {
+            cases: vec![pattern.to_owned()],
+            ..Selection::default()
+        };
+        assert_eq!(ids(&named).contains(&long), is_named, "{pattern}");
+    }
+}
