@@ -77,6 +77,7 @@ impl Negotiated {
                     .map(|offer| answer_to(*offer, defect).to_string());
                 all.collect::<Vec<_>>().join(", ")
             }
+            Some(Defect::AnswerEndsWithSemicolon) => format!("{accepted};"),
             _ => accepted.to_string(),
         };
         Self {
@@ -418,6 +419,11 @@ impl Deflate {
         match self.defect {
             Some(Defect::AnswersWithBomb) => payload = bomb(),
             Some(Defect::TailNotCut) => payload.extend_from_slice(&TAIL),
+            Some(Defect::TailNotCutAtFullBuffer)
+                if (payload.len() + TAIL.len()).is_multiple_of(1024) =>
+            {
+                payload.extend_from_slice(&TAIL);
+            }
             Some(Defect::Rsv1OnContinuations) => {
                 let rest = payload.split_off(payload.len() / 2);
                 let first = Frame::new(opcode, payload).with_rsv(RSV1);

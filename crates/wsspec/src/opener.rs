@@ -72,13 +72,21 @@ impl Opener {
     /// # Errors
     ///
     /// [`Finding::Unsupported`] if the server accepts the handshake without the
-    /// extension, [`Finding::Blocked`] if it accepts no handshake, or what was
-    /// not offered.
+    /// extension, or says so in a malformed way, which one case is about;
+    /// [`Finding::Blocked`] if it accepts no handshake, or what was not
+    /// offered.
     pub async fn deflated(&mut self, offer: &str) -> Result<Peer, Finding> {
-        self.offer(offer)
-            .await?
-            .into_deflated()
-            .map_err(blocked)
+        let offered = self.offer(offer).await?;
+        if offered.answer.is_switch()
+            && let Err(malformed) = offered.accepted()
+        {
+            return Err(Finding::Unsupported(format!(
+                "the answer to the offer is malformed: {}; see \
+                 7692/5/answer-fits-the-offer",
+                malformed.got()
+            )));
+        }
+        offered.into_deflated().map_err(blocked)
     }
 
     /// The same, with what Autobahn's tester sends and offers in this case of

@@ -156,10 +156,14 @@ fn a_server_toml_that_is_wrong_says_where() {
 fn an_address_is_found_in_a_line() {
     let address = LISTENER.local_addr().expect("an address");
     for (line, expected) in [
-        (format!("INFO ready (ws://{address}/ws), Ctrl-C ends it"), "ws"),
+        (
+            format!("INFO ready (ws://{address}/ws), Ctrl-C ends it"),
+            "ws",
+        ),
         (format!("ready: wss://{address}/ws."), "wss"),
     ] {
-        let script = format!("echo port 80; echo '{line}'; exec tail -f /dev/null");
+        let script =
+            format!("echo port 80; echo '{line}'; exec tail -f /dev/null");
         let running = start(&script).expect("it says where it listens");
         let expected = format!("{expected}://{address}/ws");
         assert_eq!(running.url.to_string(), expected);

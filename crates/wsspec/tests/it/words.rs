@@ -9,9 +9,9 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use wsspec_reference::{Defect, Kind, Reference};
 use tokio::sync::Semaphore;
 use wsspec::{Endpoint, Runner, cases};
+use wsspec_reference::{Defect, Kind, Reference};
 
 type Words = BTreeMap<&'static str, (String, String)>;
 
