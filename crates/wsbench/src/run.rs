@@ -85,7 +85,9 @@ pub(crate) fn run(arguments: &Run) -> Exit {
     if let Err(error) = &sees_nodelay {
         skipped.push(format!("who sets TCP_NODELAY is not known: {error}"));
     }
-    let programs = targets.iter().map(|(server, _, it)| (*server, *it));
+    let programs = targets
+        .iter()
+        .map(|(server, _, it)| (*server, *it));
     let built = match servers::build_programs(programs) {
         Ok(built) => built,
         Err(error) => usage(&error.to_string()),
@@ -93,8 +95,7 @@ pub(crate) fn run(arguments: &Run) -> Exit {
     for (server, name, variant) in targets {
         let label = format!("{}/{name}", server.name);
         anstream::eprintln!("{label}: judging");
-        let entered =
-            enter(server, name, variant, &built, &label, processors);
+        let entered = enter(server, name, variant, &built, &label, processors);
         let not_measured = entered.as_ref().err().map(ToString::to_string);
         if let Some(why) = &not_measured {
             anstream::eprintln!("{label} is not measured: {why}");

@@ -37,22 +37,39 @@ pub(crate) async fn update(arguments: &Update) -> Exit {
         if let Err(exit) = reach(&runner).await {
             return exit;
         }
-        let judged = runner.run(cases.iter().copied(), |_| {}).await;
+        let mut judged = runner.run(cases.iter().copied(), |_| {}).await;
+        // A busy moment is no property of the server.
+        let blocked = judged
+            .iter()
+            .filter(|it| it.outcome == Outcome::Blocked)
+            .map(|it| it.case);
+        let again = runner
+            .run(blocked.collect::<Vec<_>>(), |_| {})
+            .await;
+        for again in again {
+            let mut first = judged.iter_mut();
+            if let Some(first) = first.find(|it| it.case.id == again.case.id) {
+                *first = again;
+            }
+        }
+        let is_blocked = judged
+            .iter()
+            .any(|it| it.outcome == Outcome::Blocked);
+        // Of a server that is gone nothing is known.
+        let is_gone = is_blocked && runner.reach().await.is_err();
         let ended = hosts.iter().find_map(|host| host.has_ended());
         for host in &hosts {
             host.end();
         }
-        let blocked = judged.iter();
-        let blocked = blocked
-            .filter(|it| it.outcome == Outcome::Blocked)
-            .count();
-        if ended.is_some() || blocked > 0 {
-            if let Some(ended) = ended {
-                anstream::eprintln!("wsspec: {ended}");
+        if ended.is_some() || is_gone {
+            match ended {
+                Some(ended) => anstream::eprintln!("wsspec: {ended}"),
+                None => anstream::eprintln!(
+                    "wsspec: the server no longer accepts connections"
+                ),
             }
             anstream::eprintln!(
-                "wsspec: {blocked} cases could not run, so that {} stays as \
-                 it is; see what `wsspec run` says",
+                "wsspec: {} stays as it is; `wsspec run` shows more",
                 file.display()
             );
             return Exit::Violations;

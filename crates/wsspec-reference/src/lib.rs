@@ -582,6 +582,9 @@ defects! {
     Rsv1OnPongs,
     /// The tail is not cut.
     TailNotCut,
+    /// Compressed data that just fills a buffer of 64 or 128 KiB lacks its last
+    /// byte.
+    FullBufferLosesByte,
 
     // Inflating.
     /// What earlier messages said is forgotten.

@@ -65,7 +65,10 @@ impl Workspace {
             .map_err(|error| TargetError::Programs(error.to_string()))?;
         let mut hasher = DefaultHasher::new();
         let lock = metadata.workspace_root.join("Cargo.lock");
-        let manifests = metadata.packages.iter().map(|it| &it.manifest_path);
+        let manifests = metadata
+            .packages
+            .iter()
+            .map(|it| &it.manifest_path);
         let root = metadata.workspace_root.join("Cargo.toml");
         for file in manifests.chain([&lock, &root]) {
             std::fs::read(file).ok().hash(&mut hasher);
@@ -103,7 +106,10 @@ impl Workspace {
         programs: &[CargoTarget],
     ) -> Result<Vec<Group>, TargetError> {
         let Some(align) = &self.align else {
-            return Ok(programs.iter().map(|it| vec![it.clone()]).collect());
+            return Ok(programs
+                .iter()
+                .map(|it| vec![it.clone()])
+                .collect());
         };
         let mut hasher = DefaultHasher::new();
         (self.key, programs).hash(&mut hasher);
@@ -133,7 +139,10 @@ impl Workspace {
                 None => groups.push((vec![program.clone()], own)),
             }
         }
-        let groups = groups.into_iter().map(|(group, _)| group).collect();
+        let groups = groups
+            .into_iter()
+            .map(|(group, _)| group)
+            .collect();
         // Where it can't be kept it is found out again.
         let kept = Kept { key, groups };
         _ = serde_json::to_string(&kept)
@@ -186,7 +195,9 @@ impl Workspace {
         for group in groups {
             for (name, features) in self.features(group, Some(align))? {
                 let crate_name = name.split(' ').next().unwrap_or_default();
-                let Some(has) = wanted.get(&name) else { continue };
+                let Some(has) = wanted.get(&name) else {
+                    continue;
+                };
                 if !align.neutral.contains(crate_name) {
                     continue;
                 }
@@ -210,8 +221,11 @@ impl Workspace {
     ) -> Result<Built, TargetError> {
         let mut built = Built::new();
         for group in self.groups(programs)? {
-            let part: Vec<_> =
-                group.iter().filter(|it| wanted(it)).cloned().collect();
+            let part: Vec<_> = group
+                .iter()
+                .filter(|it| wanted(it))
+                .cloned()
+                .collect();
             if !part.is_empty() {
                 built.extend(self.build(&group, &part, release)?);
             }
@@ -317,7 +331,10 @@ impl Workspace {
             .filter_map(|it| Some((it.target.name, it.executable?)))
             .collect();
         let built = wanted.iter().map(|program| {
-            let name = program.example.as_ref().unwrap_or(&program.package);
+            let name = program
+                .example
+                .as_ref()
+                .unwrap_or(&program.package);
             let mut artifacts = artifacts.iter();
             let found = artifacts.find(|(it, _)| it == name);
             (program.clone(), found.map(|(_, path)| path.clone()))
@@ -329,7 +346,10 @@ impl Workspace {
 impl Align {
     fn of(package: &Package) -> Self {
         let dependencies = package.dependencies.iter();
-        let additive = package.metadata.iter().flat_map(|it| &it.additive);
+        let additive = package
+            .metadata
+            .iter()
+            .flat_map(|it| &it.additive);
         let additive = additive.filter_map(|(feature, _)| {
             let (name, feature) = feature.split_once('/')?;
             Some((name.to_owned(), feature.to_owned()))

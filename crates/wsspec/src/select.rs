@@ -16,6 +16,11 @@ pub struct Selection {
     pub levels: Vec<Level>,
     /// Ids of Autobahn|Testsuite's cases; `*` stands for any part.
     pub autobahn: Vec<String>,
+    /// Ids of cases to leave out, whatever else they are; `*` stands for any
+    /// part.
+    pub exclude: Vec<String>,
+    /// Whether the cases run that take long and rarely find more.
+    pub thorough: bool,
 }
 
 /// Something that is asked for and is nowhere.
@@ -45,7 +50,7 @@ impl Selection {
     ///
     /// A part that fits no case, or parts that fit none together.
     pub fn cases(&self) -> Result<Vec<&'static Case>, NoSuchCase> {
-        for id in &self.cases {
+        for id in self.cases.iter().chain(&self.exclude) {
             if !any(|case| matches(id, case.id)) {
                 return Err(NoSuchCase::Id(id.clone()));
             }
@@ -77,6 +82,7 @@ impl Selection {
             && one(&self.clauses, |clause| tests(case, clause))
             && one(&self.levels, |level| *level == case.level)
             && one(&self.autobahn, |id| carries(case, id))
+            && !self.exclude.iter().any(|id| matches(id, case.id))
     }
 }
 
@@ -90,4 +96,36 @@ fn tests(case: &Case, clause: &str) -> bool {
 
 fn carries(case: &Case, id: &str) -> bool {
     case.autobahn.is_some_and(|own| matches(id, own))
+}
+
+/// Ids as few patterns that name exactly them: where all cases of a family are
+/// there, `family/*` stands for them. Each comes with how many it names.
+///
+/// A family has at least so many parts before its `*`; with 3 it is what
+/// belongs to one rule.
+#[must_use]
+pub fn folded(ids: &[&str], parts: usize) -> Vec<(String, usize)> {
+    let mut patterns: Vec<(String, usize)> = Vec::new();
+    for id in ids {
+        let is_of = |(pattern, _): &(String, usize)| {
+            let family = pattern.strip_suffix('*');
+            family.is_some_and(|family| id.starts_with(family))
+        };
+        if patterns.iter().any(is_of) {
+            continue;
+        }
+        let ends = id.match_indices('/').map(|(at, _)| at + 1);
+        let whole = ends
+            .skip(parts.saturating_sub(1))
+            .find_map(|end| {
+                let family = &id[..end];
+                let is_of = |id: &str| id.starts_with(family);
+                let mut all = crate::cases::all().filter(|it| is_of(it.id));
+                let is_whole = all.all(|case| ids.contains(&case.id));
+                let count = ids.iter().filter(|id| is_of(id)).count();
+                (is_whole && count > 1).then(|| (format!("{family}*"), count))
+            });
+        patterns.push(whole.unwrap_or_else(|| ((*id).to_owned(), 1)));
+    }
+    patterns
 }

@@ -2,8 +2,8 @@
 
 use std::process::ExitCode;
 
-use wsspec_reference::{Kind, Reference};
 use wsspec::harness::Harness;
+use wsspec_reference::{Kind, Reference};
 
 fn main() -> ExitCode {
     let runtime = tokio::runtime::Runtime::new().expect("a runtime");

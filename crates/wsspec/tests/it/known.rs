@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use wsspec_reference::{Defect, Kind, Reference};
 use wsspec::report::{Explained, is_violation};
 use wsspec::{Endpoint, Judged, KnownViolation, Outcome, Runner, cases, known};
+use wsspec_reference::{Defect, Kind, Reference};
 
 async fn judge(defect: Defect, pattern: &str) -> Vec<Judged> {
     let reference = Reference::start_as(Kind::Plain, Some(defect)).await;

@@ -2813,6 +2813,7 @@ const CATALOGUE: &[(Defect, &[&str])] = &[
         ],
     ),
     (Defect::TailNotCut, &[NEEDS_A_COMPRESSED_ECHO]),
+    (Defect::FullBufferLosesByte, &["7692/7.2/fills-a-buffer/*"]),
     // Inflating.
     (
         Defect::ClientContextDropped,

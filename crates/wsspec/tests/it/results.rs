@@ -4,10 +4,10 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use wsspec_reference::{Defect, Kind, Reference};
 use serde_json::Value;
 use wsspec::results::{Results, Target, junit, markdown};
 use wsspec::{Endpoint, Judged, Runner, cases};
+use wsspec_reference::{Defect, Kind, Reference};
 
 /// A few cases of every outcome that a plain run has.
 async fn judged() -> Vec<Judged> {
