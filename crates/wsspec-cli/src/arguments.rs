@@ -333,6 +333,10 @@ pub(crate) struct Select {
     /// for any part
     #[arg(long, value_name = "ID")]
     autobahn: Vec<String>,
+
+    /// Leave out the cases with this id; * stands for any part
+    #[arg(long, value_name = "ID")]
+    exclude: Vec<String>,
 }
 
 impl Select {
@@ -346,6 +350,7 @@ impl Select {
                 .map(|level| level.level())
                 .collect(),
             autobahn: self.autobahn.clone(),
+            exclude: self.exclude.clone(),
         }
     }
 }

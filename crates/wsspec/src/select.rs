@@ -16,6 +16,9 @@ pub struct Selection {
     pub levels: Vec<Level>,
     /// Ids of Autobahn|Testsuite's cases; `*` stands for any part.
     pub autobahn: Vec<String>,
+    /// Ids of cases to leave out, whatever else they are; `*` stands for any
+    /// part.
+    pub exclude: Vec<String>,
 }
 
 /// Something that is asked for and is nowhere.
@@ -45,7 +48,7 @@ impl Selection {
     ///
     /// A part that fits no case, or parts that fit none together.
     pub fn cases(&self) -> Result<Vec<&'static Case>, NoSuchCase> {
-        for id in &self.cases {
+        for id in self.cases.iter().chain(&self.exclude) {
             if !any(|case| matches(id, case.id)) {
                 return Err(NoSuchCase::Id(id.clone()));
             }
@@ -77,6 +80,7 @@ impl Selection {
             && one(&self.clauses, |clause| tests(case, clause))
             && one(&self.levels, |level| *level == case.level)
             && one(&self.autobahn, |id| carries(case, id))
+            && !self.exclude.iter().any(|id| matches(id, case.id))
     }
 }
 

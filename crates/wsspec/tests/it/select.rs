@@ -45,3 +45,25 @@ fn what_is_nowhere_is_named() {
     let error = selection.cases().expect_err("nothing fits");
     assert_eq!(error, NoSuchCase::Together);
 }
+
+#[test]
+fn what_is_excluded_does_not_run() {
+    let pings = || Selection {
+        cases: vec!["6455/5.5.2/ping-is-answered/*".into()],
+        ..Selection::default()
+    };
+    let all = ids(&pings());
+    let without = Selection {
+        exclude: vec!["*/ping-is-answered/t*".into()],
+        ..pings()
+    };
+    let some = ids(&without);
+    assert!(some.len() < all.len() && !some.is_empty());
+    assert!(!some.contains(&"6455/5.5.2/ping-is-answered/text"));
+    let nowhere = Selection {
+        exclude: vec!["nowhere".into()],
+        ..pings()
+    };
+    let error = nowhere.cases().expect_err("no such case");
+    assert_eq!(error, NoSuchCase::Id("nowhere".into()));
+}
