@@ -95,11 +95,20 @@ impl<F: FnMut(&Judged)> Plan<'_, F> {
                 let has_died = !self.lives(server).await;
                 is_explained |= has_died;
                 for (index, judged) in results {
-                    let judged = match has_died {
-                        true => self.has_ended_it(server, judged).await,
-                        false => judged,
-                    };
-                    self.keep(index, judged);
+                    if !has_died {
+                        self.keep(index, judged);
+                        continue;
+                    }
+                    let (duration, how) =
+                        (judged.duration, self.revive(server).await);
+                    if let Some(how) = self.ends_alone(server, duration).await {
+                        let why = format!(
+                            "the server ends by itself, while nobody sends \
+                             anything: {how}"
+                        );
+                        return self.give_up(server, batch, rest, &why);
+                    }
+                    self.keep(index, judged.has_ended_it(how));
                 }
             }
             if let Err(why) = self.revive_if_gone(server).await {
@@ -138,23 +147,17 @@ impl<F: FnMut(&Judged)> Plan<'_, F> {
         Ok(how)
     }
 
-    /// What a case has found that ended the server.
-    async fn has_ended_it(&mut self, server: usize, judged: Judged) -> Judged {
-        let how = self.revive(server).await;
-        let got = match how {
-            Ok(Some(ended)) => ended.to_string(),
-            Ok(None) => "it accepts no connection any more".to_owned(),
-            Err(why) => why,
-        };
-        Judged {
-            outcome: Outcome::Fail,
-            is_settled: true,
-            finding: Some(Finding::violation(
-                "the server to go on serving after this case",
-                got,
-            )),
-            ..judged
-        }
+    /// How a server that has just been started ends while nothing is sent to
+    /// it for so long as a case took: then the case has not ended it.
+    async fn ends_alone(
+        &self,
+        server: usize,
+        duration: Duration,
+    ) -> Option<Ended> {
+        let endpoint = &self.servers[server].endpoint;
+        let host = endpoint.host.as_ref()?;
+        tokio::time::sleep(duration.min(endpoint.patience)).await;
+        host.is_gone().then(|| host.has_ended()).flatten()
     }
 
     /// Ends the cases of a server that can't be judged any more.
@@ -196,5 +199,25 @@ impl<F: FnMut(&Judged)> Plan<'_, F> {
             self.keep(index, judged);
         }
         rest
+    }
+}
+
+impl Judged {
+    /// What a case has found that ended the server.
+    fn has_ended_it(self, how: Result<Option<Ended>, String>) -> Self {
+        let got = match how {
+            Ok(Some(ended)) => ended.to_string(),
+            Ok(None) => "it accepts no connection any more".to_owned(),
+            Err(why) => why,
+        };
+        Self {
+            outcome: Outcome::Fail,
+            is_settled: true,
+            finding: Some(Finding::violation(
+                "the server to go on serving after this case",
+                got,
+            )),
+            ..self
+        }
     }
 }
