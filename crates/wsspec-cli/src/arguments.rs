@@ -42,6 +42,8 @@ pub(crate) enum Command {
     Explain(Explain),
     /// Run one case alone and show everything that went over the wire
     Replay(Replay),
+    /// Print a server.toml to start from, with comments
+    Init,
     /// Write down what servers are known to break
     #[command(subcommand)]
     Baseline(Baseline),
@@ -139,7 +141,8 @@ pub(crate) struct Options {
     #[arg(long)]
     pub(crate) strict: bool,
 
-    /// Show every case, not only those that need a look
+    /// Show every case, and each that fails in full; without it each cause of
+    /// failures is shown once, with one example
     #[arg(long, short)]
     pub(crate) verbose: bool,
 
@@ -308,8 +311,8 @@ pub(crate) struct Replay {
     pub(crate) patience: Patience,
 }
 
-/// Which cases. Several of one option widen the choice, different options
-/// narrow it.
+/// Which cases. Values of one option widen the choice, different options narrow
+/// it.
 #[derive(Args)]
 pub(crate) struct Select {
     /// Cases with this id; * stands for any part

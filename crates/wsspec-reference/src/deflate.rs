@@ -418,6 +418,11 @@ impl Deflate {
         match self.defect {
             Some(Defect::AnswersWithBomb) => payload = bomb(),
             Some(Defect::TailNotCut) => payload.extend_from_slice(&TAIL),
+            Some(Defect::FullBufferLosesByte)
+                if matches!(payload.len(), 65_536 | 131_072) =>
+            {
+                payload.pop();
+            }
             Some(Defect::Rsv1OnContinuations) => {
                 let rest = payload.split_off(payload.len() / 2);
                 let first = Frame::new(opcode, payload).with_rsv(RSV1);

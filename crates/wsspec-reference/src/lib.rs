@@ -582,6 +582,9 @@ defects! {
     Rsv1OnPongs,
     /// The tail is not cut.
     TailNotCut,
+    /// Compressed data that just fills a buffer of 64 or 128 KiB lacks its last
+    /// byte.
+    FullBufferLosesByte,
 
     // Inflating.
     /// What earlier messages said is forgotten.
@@ -901,6 +904,12 @@ impl Drop for Counted<'_> {
 impl Reference {
     /// Starts the endpoint on a port of the system's choice.
     pub async fn start_as(kind: Kind, defect: Option<Defect>) -> Self {
+        Self::start(kind, defect)
+    }
+
+    /// No `async fn`: that would be compiled anew in each crate that calls it,
+    /// with all of the endpoint.
+    fn start(kind: Kind, defect: Option<Defect>) -> Self {
         let listener = listener();
         let address = listener.local_addr().expect("an address");
         let (end, ended) = oneshot::channel();

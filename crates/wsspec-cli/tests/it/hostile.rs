@@ -174,6 +174,21 @@ fn a_websocket_that_does_not_echo() {
     assert!(text.contains("does not echo"), "{text}");
 }
 
+#[test]
+fn a_server_that_greets_is_judged() {
+    let url = server(|stream| {
+        switch(&stream);
+        _ = (&stream).write_all(b"\x81\x07welcome");
+        hold(&stream);
+    });
+    let case = "6455/5.5.2/ping-is-answered/text";
+    let output = wsspec(&[&url, "--case", case, "--timeout", "0.2"]);
+    assert_eq!(output.status.code(), Some(1));
+    let hint = String::from_utf8_lossy(&output.stderr);
+    assert!(hint.contains("does not echo"), "{hint}");
+    assert!(hint.contains("welcome"), "{hint}");
+}
+
 /// A server that answers the first connection's text, so that it seems an
 /// echo, and treats every other connection like this.
 fn echo_once(then: impl Fn(&TcpStream) + Send + Sync + 'static) -> String {

@@ -109,6 +109,7 @@ pub fn all() -> impl Iterator<Item = &'static Case> {
         rfc7692_messages::NO_TAKEOVER_WINDOW_9,
         rfc7692_messages::NO_TAKEOVER_WINDOW_15,
         rfc7692_messages::THREE_OFFERS,
+        rfc7692_messages::FILLS_A_BUFFER,
         rfc8441_http2::CASES,
         rfc8441_http2::INCOMPLETE,
         rfc8441_http2::OF_CONNECTION,

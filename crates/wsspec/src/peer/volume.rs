@@ -258,7 +258,7 @@ impl Peer {
 
     /// What follows the message is read as ever. Whoever has sent another
     /// one than expected is closed, as Autobahn does.
-    async fn after_volume(
+    pub(super) async fn after_volume(
         &mut self,
         verdict: Verdict,
         unread: BytesMut,

@@ -1,5 +1,6 @@
 //! The tests of the suite, in one program: one link instead of nine.
 
+mod causes;
 mod clauses;
 #[path = "../../src/content.rs"]
 mod content;
