@@ -510,8 +510,7 @@ async fn close_amid(
 ) -> Verdict {
     let close = Frame::close(StatusCode::NORMAL_CLOSURE, reason);
     peer.send_all([first, close]).await?;
-    expect_answer_to_1000(peer).await?;
-    peer.expect_end().await.map(drop)
+    expect_answer_to_1000(peer).await
 }
 
 #[derive(Clone, Copy)]
@@ -564,10 +563,11 @@ async fn keep_their_order(peer: &mut Peer, parts: Parts) -> Verdict {
             got = peer.next().await?;
         }
         if got != *message {
-            return Err(Finding::violation(
-                format_args!("message {n} of 40: {message}"),
-                got,
-            ));
+            let longest = LENGTHS.into_iter().max().unwrap_or_default();
+            let expected = format!("message {n} of 40: {message}");
+            let finding =
+                peer.instead_of_message(longest as u64, expected, got);
+            return Err(finding.await);
         }
     }
     Ok(())

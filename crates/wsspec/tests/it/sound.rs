@@ -46,7 +46,11 @@ const ROWS: &[Row] = &[
             "6455/7.4/*",
             "hostile/control/data-behind-close",
         ],
-        &["6455/5.5.1/close-is-answered/code"],
+        &[
+            "6455/5.5.1/close-is-answered/code",
+            "6455/5.5.1/close-is-answered/before-*",
+            "6455/5.5.1/close-is-answered/after-unread-*",
+        ],
     ),
     (
         Kind::Plain,
