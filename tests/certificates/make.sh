@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Makes the certificates anew: an authority, and a server's certificate for
-# localhost that it signs. Needs OpenSSL 3.
+# Makes the certificates anew: an authority, a server's certificate for
+# localhost that it signs, and one that signs itself. Needs OpenSSL 3.
 set -euo pipefail
 cd "$(dirname "$0")"
 
@@ -32,5 +32,10 @@ EXTENSIONS
 openssl x509 -req -in "$work/localhost.csr" -days "$days" \
   -CA ca.pem -CAkey "$work/ca-key.pem" -CAserial "$work/ca.srl" -CAcreateserial \
   -extfile "$work/localhost.ext" -out localhost.pem
+
+# What the shortest command makes: it signs itself, is marked as an authority,
+# and has no subjectAltName.
+openssl req -x509 -key localhost-key.pem -days "$days" -subj "/CN=localhost" \
+  -out self-signed.pem
 
 openssl verify -CAfile ca.pem -verify_ip 127.0.0.1 localhost.pem

@@ -273,7 +273,8 @@ pub fn judge(
     let runner = Runner::new(endpoint, JOBS);
     let judged = runtime.block_on(async {
         match runner.reach().await {
-            Ok(()) => Ok(runner.run(cases, |_| {}).await),
+            Ok(None) => Ok(runner.run(cases, |_| {}).await),
+            Ok(Some(hint)) => Err(unreachable(hint)),
             Err(error) => Err(unreachable(error.to_string())),
         }
     });

@@ -42,6 +42,8 @@ pub(crate) enum Command {
     Explain(Explain),
     /// Run one case alone and show everything that went over the wire
     Replay(Replay),
+    /// Print a server.toml to start from, with comments
+    Init,
     /// Write down what servers are known to break
     #[command(subcommand)]
     Baseline(Baseline),
@@ -139,7 +141,8 @@ pub(crate) struct Options {
     #[arg(long)]
     pub(crate) strict: bool,
 
-    /// Show every case, not only those that need a look
+    /// Show every case, and each that fails in full; without it each cause of
+    /// failures is shown once, with one example
     #[arg(long, short)]
     pub(crate) verbose: bool,
 
@@ -308,8 +311,8 @@ pub(crate) struct Replay {
     pub(crate) patience: Patience,
 }
 
-/// Which cases. Several of one option widen the choice, different options
-/// narrow it.
+/// Which cases. Values of one option widen the choice, different options narrow
+/// it.
 #[derive(Args)]
 pub(crate) struct Select {
     /// Cases with this id; * stands for any part
@@ -337,6 +340,11 @@ pub(crate) struct Select {
     /// Leave out the cases with this id; * stands for any part
     #[arg(long, value_name = "ID")]
     exclude: Vec<String>,
+
+    /// Also run the cases that take longer than a second on a right server;
+    /// all together they add about a minute
+    #[arg(long)]
+    thorough: bool,
 }
 
 impl Select {
@@ -351,6 +359,7 @@ impl Select {
                 .collect(),
             autobahn: self.autobahn.clone(),
             exclude: self.exclude.clone(),
+            thorough: self.thorough,
         }
     }
 }

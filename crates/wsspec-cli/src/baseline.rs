@@ -3,7 +3,6 @@
 
 use std::path::Path;
 
-use wsspec::Outcome;
 use wsspec::baseline::{self, Outcomes, Updated};
 use wsspec::runner::{JOBS, Runner};
 
@@ -38,21 +37,21 @@ pub(crate) async fn update(arguments: &Update) -> Exit {
             return exit;
         }
         let judged = runner.run(cases.iter().copied(), |_| {}).await;
+        let told = runner.take_told();
         let ended = hosts.iter().find_map(|host| host.has_ended());
         for host in &hosts {
             host.end();
         }
-        let blocked = judged.iter();
-        let blocked = blocked
-            .filter(|it| it.outcome == Outcome::Blocked)
-            .count();
-        if ended.is_some() || blocked > 0 {
+        // Of a server that is gone nothing is known.
+        if ended.is_some() || !told.is_empty() {
             if let Some(ended) = ended {
                 anstream::eprintln!("wsspec: {ended}");
             }
+            for line in told {
+                anstream::eprintln!("wsspec: {line}");
+            }
             anstream::eprintln!(
-                "wsspec: {blocked} cases could not run, so that {} stays as \
-                 it is; see what `wsspec run` says",
+                "wsspec: {} stays as it is; `wsspec run` shows more",
                 file.display()
             );
             return Exit::Violations;

@@ -77,15 +77,23 @@ pub(crate) async fn judge_endpoint(
     let begun = Instant::now();
     let progress = progress((cases.len() * options.repeat) as u64);
     let mut runs = Vec::new();
+    let mut failing = 0;
     for _ in 0..options.repeat {
         let judging = runner.run(cases.iter().copied(), |judged| {
             progress.inc(1);
-            progress.set_message(judged.case.id);
             let is_known = known.iter().any(|it| it.names(judged.case));
-            if is_violation(judged.outcome, options.strict) && !is_known {
-                let (outcome, id) = (judged.outcome, judged.case.id);
-                progress.println(format!("{outcome} {id}"));
+            let (outcome, id) = (judged.outcome, judged.case.id);
+            if is_violation(outcome, options.strict) && !is_known {
+                failing += 1;
+                // The end of the run tells which, by their causes.
+                if options.verbose {
+                    progress.println(format!("{outcome} {id}"));
+                }
             }
+            progress.set_message(match failing {
+                0 => id.to_owned(),
+                failing => format!("{failing} failing, {id}"),
+            });
         });
         let mut judged = judging.await;
         known::apply(&mut judged, known);

@@ -54,6 +54,9 @@ fn main() -> ExitCode {
                 baseline::update(update).await
             }
             Some(Command::Diff(diff)) => diff::diff(diff),
+            Some(Command::Init) => {
+                print(include_bytes!("server.toml"), Exit::AsExpected)
+            }
         }
     };
     // What panics is ours, and the message has been printed by then.
@@ -73,13 +76,25 @@ fn selected(selection: &Selection) -> Vec<&'static wsspec::Case> {
 
 /// Makes sure that there is something to judge.
 async fn reach(runner: &Runner) -> Result<(), Exit> {
-    runner.reach().await.map_err(|error| {
+    let hint = runner.reach().await.map_err(|error| {
         anstream::eprintln!("wsspec: {error}");
-        if let NotReachable::NoConnection(_) = error {
+        // A server that fails in TLS is running.
+        let is_tls = |why: &str| {
+            why.contains("certificate")
+                || why.contains("TLS")
+                || why.contains("ALPN")
+        };
+        if let NotReachable::NoConnection(why) = &error
+            && !is_tls(why)
+        {
             anstream::eprintln!("Is the server running, and is that its port?");
         }
         Exit::NotReachable
-    })
+    })?;
+    if let Some(hint) = hint {
+        anstream::eprintln!("wsspec: {hint}");
+    }
+    Ok(())
 }
 
 /// Prints a text; a closed pipe is the reader's wish, not a fault.

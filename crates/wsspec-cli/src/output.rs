@@ -6,9 +6,10 @@ use std::io::{self, Write};
 use std::path::Path;
 
 use wsspec::Outcome;
+use wsspec::cause::{Cause, hints};
 use wsspec::page::page;
 use wsspec::report::ExplainedResult;
-use wsspec::results::{CaseResult, Results, junit, markdown};
+use wsspec::results::{CaseResult, Results, Target, junit, markdown};
 
 use crate::arguments::{Format, Options};
 use crate::judge::Finished;
@@ -144,38 +145,29 @@ fn write_file(path: &Path, text: &[u8]) -> io::Result<()> {
     out.flush().map_err(name)
 }
 
-/// What a person wants to know: each case that needs a look, with everything
-/// about it; then the sums; then, again, which they were.
+/// Causes that are told with an example in full; of the others there is a line
+/// each.
+const IN_FULL: usize = 5;
+
+/// An example's transcript has no more lines than this.
+const TRACE: usize = 14;
+
+/// Patterns of a cause's cases that are shown.
+const PATTERNS: usize = 6;
+
+/// What the maintainer of a server wants to know: the sums; the causes that
+/// fail the run, with an example each; in short, what does not fail it; and
+/// what to do next.
 fn text(
     out: &mut impl Write,
     finished: &Finished,
     options: &Options,
 ) -> io::Result<()> {
     let target = &finished.target;
-    for case in &target.cases {
-        if needs_a_look(case) {
-            writeln!(out, "{}", ExplainedResult(case))?;
-        } else if options.verbose {
-            write!(out, "{:11} {}", case.outcome, case.id)?;
-            match &case.got {
-                Some(got) if case.outcome != Outcome::Known => {
-                    writeln!(out, ": {got}")?;
-                }
-                _ => writeln!(out)?,
-            }
-        }
+    if options.verbose {
+        every_case(out, target)?;
     }
-    for case in &target.cases {
-        if case.unsteady.is_empty() {
-            continue;
-        }
-        let outcomes: Vec<_> = case
-            .unsteady
-            .iter()
-            .map(|(outcome, count)| format!("{outcome} {count}×"))
-            .collect();
-        writeln!(out, "unsteady    {}: {}", case.id, outcomes.join(", "))?;
-    }
+    unsteady(out, target)?;
     let count = target.cases.len();
     let times = match options.repeat {
         1 => String::new(),
@@ -189,37 +181,170 @@ fn text(
         target.seconds
     )?;
     write!(out, "{}", target.counts())?;
-    // What fails the run last: that is where one looks first.
-    let (failing, mut looked_at): (Vec<_>, Vec<_>) = target
-        .cases
-        .iter()
-        .filter(|case| needs_a_look(case))
-        .partition(|case| case.fails(options.strict));
-    let first_failing = failing.first().copied();
-    let failing_count = failing.len();
-    looked_at.extend(failing);
-    let Some(first) = first_failing.or(looked_at.first().copied()) else {
+    let strict = options.strict;
+    let causes = Cause::all(&target.cases, strict);
+    let Some(first) = causes.first() else {
         return Ok(());
     };
-    if looked_at.len() > 1 {
-        writeln!(out)?;
-        for case in &looked_at {
-            writeln!(out, "{:11} {}", case.outcome, case.id)?;
+    let (failing, others): (Vec<_>, Vec<_>) = causes
+        .iter()
+        .partition(|cause| cause.fails(strict));
+    for (at, cause) in failing.iter().enumerate() {
+        if at <= IN_FULL {
+            writeln!(out)?;
+        }
+        match at < IN_FULL {
+            true => in_full(out, at + 1, cause)?,
+            false => in_short(out, Some(at + 1), cause)?,
         }
     }
-    writeln!(
-        out,
-        "\n{}",
-        match failing_count {
-            0 => "nothing of that fails the run".to_owned(),
-            1 => "1 case fails the run".to_owned(),
-            count => format!("{count} cases fail the run"),
+    if !others.is_empty() {
+        let count: usize = others.iter().map(|cause| cause.cases.len()).sum();
+        let strict = match strict {
+            true => "",
+            false => " (with --strict it would)",
+        };
+        let fails = if count == 1 { "does" } else { "do" };
+        writeln!(out, "\n{} {fails} not fail the run{strict}:", cases(count))?;
+        for cause in &others {
+            in_short(out, None, cause)?;
         }
-    )?;
-    let id = &first.id;
+    }
+    writeln!(out)?;
+    for hint in hints(&causes) {
+        writeln!(out, "hint: {hint}")?;
+    }
+    let count: usize = target
+        .cases
+        .iter()
+        .filter(|case| case.fails(strict))
+        .count();
+    let fails = if count == 1 { "fails" } else { "fail" };
+    match (count, failing.len()) {
+        (0, _) => writeln!(out, "no case fails the run")?,
+        (_, 1) => {
+            writeln!(out, "{} {fails} the run, with one cause", cases(count))?
+        }
+        (_, causes) => {
+            writeln!(
+                out,
+                "{} {fails} the run, with {causes} causes",
+                cases(count)
+            )?;
+        }
+    }
+    let id = &first.example().id;
     writeln!(out, "\nwsspec explain {id}    what the case is about")?;
     if let Some(url) = &finished.stays_at {
-        writeln!(out, "wsspec replay {url} {id}    its whole trace")?;
+        writeln!(out, "wsspec replay {url} {id}    its whole transcript")?;
+    }
+    if let Some((pattern, _)) = first
+        .patterns()
+        .into_iter()
+        .rev()
+        .max_by_key(|(_, count)| *count)
+        .filter(|_| first.cases.len() > 1 && !options.verbose)
+    {
+        let again = match &finished.stays_at {
+            Some(url) => format!("wsspec {url}"),
+            None => "the same command with".to_owned(),
+        };
+        writeln!(
+            out,
+            "{again} --case '{pattern}' --verbose    each of those cases in full"
+        )?;
+    }
+    Ok(())
+}
+
+/// A cause with the best example of its cases.
+fn in_full(
+    out: &mut impl Write,
+    number: usize,
+    cause: &Cause<'_>,
+) -> io::Result<()> {
+    let bold = anstyle::Style::new().bold();
+    let (counts, name) = (cause.counts(), &cause.name);
+    writeln!(out, "{bold}{number}. {counts}: {name}{bold:#}")?;
+    let mut example = cause.example().clone();
+    let lines = example.trace.len();
+    if lines > TRACE + 1 {
+        let (half, cut) = (TRACE / 2, lines - TRACE);
+        let gap = format!("… {cut} lines …");
+        example.trace.splice(half..half + cut, [gap]);
+    }
+    write!(out, "{}", ExplainedResult(&example))?;
+    if cause.cases.len() == 1 {
+        return Ok(());
+    }
+    let patterns = cause.patterns();
+    let mut heading = "cases";
+    for (pattern, count) in patterns.iter().take(PATTERNS) {
+        let count = match count {
+            1 => String::new(),
+            count => format!(" ({count})"),
+        };
+        writeln!(out, "  {heading:9} {pattern}{count}")?;
+        heading = "";
+    }
+    if patterns.len() > PATTERNS {
+        let more: usize = patterns[PATTERNS..]
+            .iter()
+            .map(|(_, count)| count)
+            .sum();
+        writeln!(out, "            and {} more (--verbose)", cases(more))?;
+    }
+    Ok(())
+}
+
+/// A cause in a line.
+fn in_short(
+    out: &mut impl Write,
+    number: Option<usize>,
+    cause: &Cause<'_>,
+) -> io::Result<()> {
+    let number = match number {
+        Some(number) => format!("{number}."),
+        None => " ".to_owned(),
+    };
+    let (counts, name) = (cause.counts(), cause.short_name());
+    let (pattern, count) = cause.patterns().swap_remove(0);
+    let others = match cause.cases.len() - count {
+        0 => String::new(),
+        others => format!(" and {}", cases(others)),
+    };
+    writeln!(out, "{number} {counts}: {pattern}{others}: {name}")
+}
+
+/// Each case that needs a look in full, and the others in a line.
+fn every_case(out: &mut impl Write, target: &Target) -> io::Result<()> {
+    for case in &target.cases {
+        if needs_a_look(case) {
+            writeln!(out, "{}", ExplainedResult(case))?;
+            continue;
+        }
+        write!(out, "{:11} {}", case.outcome, case.id)?;
+        match &case.got {
+            Some(got) if case.outcome != Outcome::Known => {
+                writeln!(out, ": {got}")?;
+            }
+            _ => writeln!(out)?,
+        }
+    }
+    Ok(())
+}
+
+fn unsteady(out: &mut impl Write, target: &Target) -> io::Result<()> {
+    for case in &target.cases {
+        if case.unsteady.is_empty() {
+            continue;
+        }
+        let outcomes: Vec<_> = case
+            .unsteady
+            .iter()
+            .map(|(outcome, count)| format!("{outcome} {count}×"))
+            .collect();
+        writeln!(out, "unsteady    {}: {}", case.id, outcomes.join(", "))?;
     }
     Ok(())
 }
@@ -229,4 +354,12 @@ fn needs_a_look(case: &CaseResult) -> bool {
         case.outcome,
         Outcome::Pass | Outcome::Info | Outcome::Unsupported | Outcome::Known
     )
+}
+
+/// `1 case`, `2 cases`.
+fn cases(count: usize) -> String {
+    match count {
+        1 => "1 case".to_owned(),
+        count => format!("{count} cases"),
+    }
 }

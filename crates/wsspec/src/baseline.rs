@@ -10,6 +10,7 @@ use toml_edit::{Array, ArrayOfTables, DocumentMut, Item, Table, value};
 use crate::cases;
 use crate::known::{KnownViolation, matches};
 use crate::report::is_violation;
+use crate::select::folded;
 use crate::target::Server;
 use crate::verdict::Outcome;
 
@@ -96,11 +97,23 @@ impl Baseline<'_> {
         for at in gone.into_iter().rev() {
             remove(&mut entries, at);
         }
-        for (variants, ids) in self.unknown() {
+        let fails =
+            |it| it != Outcome::Blocked && is_violation(it, self.strict);
+        for (variants, ids) in self.unknown(fails) {
             for ids in by_rule(&ids) {
                 told.push(format!("new    {}", ids.join(", ")));
                 let mut entry = Table::new();
                 self.fill(&mut entry, &variants, &ids, "");
+                new.push(entry);
+            }
+        }
+        // What is blocked is not broken, but it fails a run as well.
+        for (variants, ids) in self.unknown(|it| it == Outcome::Blocked) {
+            for ids in by_rule(&ids) {
+                told.push(format!("new    {} (not judged)", ids.join(", ")));
+                let mut entry = Table::new();
+                self.fill(&mut entry, &variants, &ids, "");
+                entry.decor_mut().set_prefix(NOT_JUDGED);
                 new.push(entry);
             }
         }
@@ -206,19 +219,18 @@ impl Baseline<'_> {
         outcomes.and_then(|it| it.get(id)) == Some(&Outcome::Pass)
     }
 
-    /// What fails a run and no entry names, by the variants in which it does.
-    fn unknown(&self) -> ByVariants {
+    /// What came out like this and no entry names, by the variants in which it
+    /// did.
+    fn unknown(&self, is_wanted: impl Fn(Outcome) -> bool) -> ByVariants {
         let mut by_id: BTreeMap<&str, BTreeSet<String>> = BTreeMap::new();
         for (variant, outcomes) in self.outcomes {
             for (id, outcome) in outcomes {
-                let is_known = self.known.iter().any(|entry| {
-                    let mut patterns = entry.case.as_slice().iter();
-                    entry.is_for(variant) && patterns.any(|it| matches(it, id))
-                });
-                // What is blocked is not broken.
-                let fails = *outcome != Outcome::Blocked
-                    && is_violation(*outcome, self.strict);
-                if fails && !is_known {
+                let is_known = || {
+                    self.known.iter().any(|entry| {
+                        entry.is_for(variant) && entry.case.names(id)
+                    })
+                };
+                if is_wanted(*outcome) && !is_known() {
                     by_id
                         .entry(id)
                         .or_default()
@@ -258,7 +270,13 @@ impl Baseline<'_> {
     }
 }
 
-/// Ids of one rule belong together.
+/// Goes before an entry for a case that could not be judged.
+const NOT_JUDGED: &str = "
+# It could not be judged: the server refused what the case begins with, or did
+# not answer in time. If that changes from run to run, say why in intermittent.
+";
+
+/// Ids of one rule belong together; a whole family of cases is one pattern.
 fn by_rule(ids: &[String]) -> Vec<Vec<String>> {
     let rule = |id: &String| -> String {
         id.split('/')
@@ -266,8 +284,20 @@ fn by_rule(ids: &[String]) -> Vec<Vec<String>> {
             .collect::<Vec<_>>()
             .join("/")
     };
-    ids.chunk_by(|one, other| rule(one) == rule(other))
-        .map(<[String]>::to_vec)
+    let mut rules: Vec<(String, Vec<&str>)> = Vec::new();
+    for id in ids {
+        let rule = rule(id);
+        match rules.iter_mut().find(|(it, _)| *it == rule) {
+            Some((_, ids)) => ids.push(id),
+            None => rules.push((rule, vec![id])),
+        }
+    }
+    rules
+        .into_iter()
+        .map(|(_, ids)| {
+            let patterns = folded(&ids, 3).into_iter();
+            patterns.map(|(pattern, _)| pattern).collect()
+        })
         .collect()
 }
 

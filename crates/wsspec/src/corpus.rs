@@ -79,6 +79,10 @@ impl Corpus {
     /// the size of one message is used again (the third). So it is 300
     /// messages, or as many as make 160 KiB, but never less than 4: every row
     /// from 1 KiB on slides the window at least four times over.
+    ///
+    /// What so few can't show is a buffer's edge: compressed data that just
+    /// fills a buffer comes once in hundreds of messages, by chance. A case of
+    /// its own, `7692/7.2/fills-a-buffer/*`, sends every length around it.
     #[must_use]
     pub fn count(self, length: usize, full: bool) -> u64 {
         const ENOUGH: u64 = 160 << 10;
@@ -155,6 +159,15 @@ const WORDS: [&str; 40] = [
 ];
 
 const ASCII: usize = 21;
+
+/// So many bytes that no compressor makes fewer, the same in every run.
+#[must_use]
+pub fn noise(length: usize) -> Bytes {
+    let mut random = random(6);
+    std::iter::repeat_with(|| random.u8(..))
+        .take(length)
+        .collect()
+}
 
 fn random(seed: u64) -> fastrand::Rng {
     fastrand::Rng::with_seed(seed)

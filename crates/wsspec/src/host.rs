@@ -216,6 +216,24 @@ impl Host {
         running.is_some_and(|it| it.wait(Duration::ZERO).is_some())
     }
 
+    /// Waits for so long whether the server ends by itself.
+    pub(crate) async fn ends_within(
+        self: &Arc<Self>,
+        at_most: Duration,
+    ) -> Option<Ended> {
+        let host = Arc::clone(self);
+        blocking(move || {
+            let mut shared = host
+                .shared
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner);
+            let running = shared.as_mut()?;
+            running.wait(at_most);
+            running.has_ended()
+        })
+        .await
+    }
+
     /// Starts the server again, and tells how it has ended, if by itself.
     pub(crate) async fn restart(
         self: &Arc<Self>,

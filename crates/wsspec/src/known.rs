@@ -129,7 +129,8 @@ pub fn apply(judged: &mut [Judged], known: &[&KnownViolation]) {
             .find(|entry| entry.names(judged.case));
         let Some(entry) = entry else { continue };
         let note = match judged.outcome {
-            Outcome::Fail | Outcome::NonStrict => {
+            // What can't be judged, time after time, can be known as well.
+            Outcome::Fail | Outcome::NonStrict | Outcome::Blocked => {
                 judged.outcome = Outcome::Known;
                 entry.why.clone()
             }

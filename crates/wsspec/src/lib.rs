@@ -23,6 +23,7 @@
 //! | [`tls`] | whom to trust where there is TLS |
 //! | [`host`], [`measured`] | the server's process: start it, measure it |
 //! | [`report`], [`page`] | results for people: text, tables, a page |
+//! | [`cause`] | what many failing cases have in common |
 //! | [`results`], [`diff`] | results for programs, and what two runs differ in |
 //! | [`autobahn`] | Autobahn's words for the same records |
 
@@ -30,6 +31,7 @@ pub mod autobahn;
 pub mod baseline;
 pub mod case;
 pub mod cases;
+pub mod cause;
 pub mod clauses;
 mod content;
 pub mod corpus;
@@ -54,6 +56,8 @@ pub mod report;
 pub mod results;
 pub mod runner;
 pub mod select;
+#[cfg(target_os = "linux")]
+mod sock_diag;
 mod stream;
 pub mod target;
 pub mod tls;

@@ -6,10 +6,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
+use crate::cause::{Cause, hints};
 use crate::clauses::clause;
 use crate::explain::explanation;
-use crate::results::{CaseResult, Results, SCHEMA};
-use crate::verdict::Level;
+use crate::results::{CaseResult, Results, SCHEMA, Target};
+use crate::verdict::{Level, Outcome};
 
 /// Where the data goes.
 const PLACE: &str = "__DATA__";
@@ -47,7 +48,46 @@ struct TargetData<'a> {
     name: &'a str,
     seconds: f64,
     strict: bool,
+    causes: Vec<CauseData<'a>>,
+    hints: Vec<String>,
     results: BTreeMap<&'a str, &'a CaseResult>,
+}
+
+/// What failing cases have in common.
+#[derive(Serialize)]
+struct CauseData<'a> {
+    name: String,
+    counts: String,
+    /// Whether the run fails for it.
+    fails: bool,
+    outcome: Outcome,
+    example: &'a str,
+    patterns: Vec<(String, usize)>,
+}
+
+fn target_data(target: &Target, strict: bool) -> TargetData<'_> {
+    let causes = Cause::all(&target.cases, strict);
+    let results = target.cases.iter();
+    TargetData {
+        name: &target.name,
+        seconds: target.seconds,
+        strict,
+        hints: hints(&causes),
+        causes: causes
+            .iter()
+            .map(|cause| CauseData {
+                name: cause.name.clone(),
+                counts: cause.counts(),
+                fails: cause.fails(strict),
+                outcome: cause.example().outcome,
+                example: &cause.example().id,
+                patterns: cause.patterns(),
+            })
+            .collect(),
+        results: results
+            .map(|case| (case.id.as_str(), case))
+            .collect(),
+    }
 }
 
 /// The page, as a file of its own.
@@ -96,16 +136,7 @@ pub fn page(
         targets: results
             .targets
             .iter()
-            .map(|target| TargetData {
-                name: &target.name,
-                seconds: target.seconds,
-                strict,
-                results: target
-                    .cases
-                    .iter()
-                    .map(|case| (case.id.as_str(), case))
-                    .collect(),
-            })
+            .map(|target| target_data(target, strict))
             .collect(),
         cases,
     };

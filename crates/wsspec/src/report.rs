@@ -44,6 +44,16 @@ pub struct ExplainedResult<'a>(pub &'a CaseResult);
 #[derive(Debug)]
 pub struct WithoutTrace(CaseResult);
 
+/// The same of results that have been written down.
+#[derive(Debug)]
+pub struct Short<'a>(pub &'a CaseResult);
+
+impl fmt::Display for Short<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        explain(self.0, f)
+    }
+}
+
 impl Explained<'_> {
     /// The same without the trace.
     #[must_use]

@@ -10,7 +10,8 @@ use std::fmt::Write as _;
 use quick_junit::{NonSuccessKind, TestCase, TestCaseStatus, TestSuite};
 use serde::{Deserialize, Serialize};
 
-use crate::report::{Counts, ExplainedResult, fails, trace};
+use crate::cause::{self, Cause};
+use crate::report::{Counts, ExplainedResult, Short, fails, trace};
 use crate::runner::Judged;
 use crate::verdict::{Finding, Level, Outcome};
 
@@ -60,6 +61,10 @@ pub struct CaseResult {
     /// What came instead, what was observed, or why the case did not run.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub got: Option<String>,
+    /// What it has in common with other cases that need a look, in words; see
+    /// [`crate::cause`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cause: Option<String>,
     /// Why it is known, or stale.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub note: Option<String>,
@@ -147,7 +152,7 @@ impl CaseResult {
             _ => None,
         };
         let clauses = case.clauses.iter();
-        Self {
+        let mut result = Self {
             id: case.id.to_owned(),
             outcome: judged.outcome,
             level: case.level,
@@ -156,12 +161,15 @@ impl CaseResult {
             autobahn: case.autobahn.map(str::to_owned),
             expected,
             got: judged.finding.as_ref().map(Finding::got),
+            cause: None,
             note: judged.note.clone(),
             upstream: judged.upstream.clone(),
             unsteady: BTreeMap::new(),
             trace: trace(judged),
             seconds: judged.duration.as_secs_f64(),
-        }
+        };
+        result.cause = cause::name(&result);
+        result
     }
 
     /// Whether a run should fail for it.
@@ -175,6 +183,9 @@ impl CaseResult {
 /// `unsupported` or known counts as skipped, and what is `non-strict` as well
 /// unless the run is strict; what the RFC leaves open has passed.
 ///
+/// Each failure names its cause. One example of a cause is told in full, and
+/// the others refer to it.
+///
 /// # Errors
 ///
 /// None but those of the XML writer.
@@ -185,9 +196,14 @@ pub fn junit(
     let mut report = quick_junit::Report::new("wsspec");
     for target in &results.targets {
         let mut suite = TestSuite::new(target.name.as_str());
+        let causes = Cause::all(&target.cases, strict);
         for case in &target.cases {
+            let cause = causes.iter().find(|cause| {
+                let mut its = cause.cases.iter();
+                its.any(|it| it.id == case.id)
+            });
             let mut test =
-                TestCase::new(case.id.as_str(), status(case, strict));
+                TestCase::new(case.id.as_str(), status(case, cause, strict));
             let took = std::time::Duration::try_from_secs_f64(case.seconds);
             test.set_time(took.unwrap_or_default());
             test.set_classname(format!("wsspec.{}", case.level));
@@ -198,7 +214,11 @@ pub fn junit(
     report.to_string()
 }
 
-fn status(case: &CaseResult, strict: bool) -> TestCaseStatus {
+fn status(
+    case: &CaseResult,
+    cause: Option<&Cause<'_>>,
+    strict: bool,
+) -> TestCaseStatus {
     if case.fails(strict) {
         let kind = match case.outcome {
             Outcome::Broken => NonSuccessKind::Error,
@@ -206,9 +226,28 @@ fn status(case: &CaseResult, strict: bool) -> TestCaseStatus {
         };
         let mut status = TestCaseStatus::non_success(kind);
         let got = case.got.clone();
-        status.set_message(got.unwrap_or_else(|| case.outcome.to_string()));
+        let got = got.unwrap_or_else(|| case.outcome.to_string());
         status.set_type(case.outcome.to_string());
-        status.set_description(plain(&ExplainedResult(case).to_string()));
+        match cause {
+            Some(cause) if cause.cases.len() > 1 => {
+                let (name, count) = (&cause.name, cause.cases.len());
+                status
+                    .set_message(format!("{got} [{count} cases with: {name}]"));
+                let example = cause.example();
+                let text = match example.id == case.id {
+                    true => ExplainedResult(case).to_string(),
+                    false => {
+                        format!("{}  example   {}\n", Short(case), example.id)
+                    }
+                };
+                status.set_description(plain(&text));
+            }
+            _ => {
+                status.set_message(got);
+                status
+                    .set_description(plain(&ExplainedResult(case).to_string()));
+            }
+        }
         return status;
     }
     match case.outcome {
@@ -224,7 +263,7 @@ fn status(case: &CaseResult, strict: bool) -> TestCaseStatus {
 }
 
 /// The results in Markdown, for the summary of a CI run: the counts, and each
-/// case that fails, folded.
+/// cause that fails the run, with one example in full, and its cases, folded.
 #[must_use]
 pub fn markdown(results: &Results, strict: bool) -> String {
     let mut text = String::new();
@@ -232,23 +271,37 @@ pub fn markdown(results: &Results, strict: bool) -> String {
         let counts = plain(&target.counts().to_string());
         let name = &target.name;
         _ = write!(text, "## wsspec: {name}\n\n```text\n{counts}```\n\n");
-        let failing = target.cases.iter();
-        for case in failing.filter(|case| case.fails(strict)) {
-            let CaseResult {
-                outcome, id, rule, ..
-            } = case;
-            let explained = plain(&ExplainedResult(case).to_string());
+        let causes = Cause::all(&target.cases, strict);
+        for cause in causes.iter().filter(|it| it.fails(strict)) {
+            let (counts, name) = (cause.counts(), escaped(&cause.name));
+            let explained = ExplainedResult(cause.example()).to_string();
+            let explained = plain(&explained);
             // Longer than any run of backticks that a peer could send.
             let fence = "`".repeat(3 + most_backticks(&explained));
+            let outcome = cause.example().outcome;
             _ = write!(
                 text,
-                "<details><summary><b>{outcome}</b> <code>{id}</code>: \
-                 {rule}</summary>\n\n{fence}text\n{explained}{fence}\n\n\
-                 </details>\n\n"
+                "<details><summary><b>{outcome}</b> {counts}: \
+                 {name}</summary>\n\n{fence}text\n{explained}{fence}\n\n"
             );
+            let others = cause.cases.len() > 1;
+            for case in cause.cases.iter().filter(|_| others) {
+                _ = writeln!(text, "- `{}`", case.id);
+            }
+            _ = write!(text, "\n</details>\n\n");
+        }
+        for hint in cause::hints(&causes) {
+            _ = write!(text, "Hint: {hint}\n\n");
         }
     }
     text
+}
+
+/// What a summary in HTML may hold.
+fn escaped(text: &str) -> String {
+    text.replace('&', "&amp;")
+        .replace('<', "&lt;")
+        .replace('`', "&#96;")
 }
 
 /// Without ANSI styles.

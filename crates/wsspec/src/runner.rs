@@ -8,6 +8,7 @@ mod deaths;
 mod one;
 mod plan;
 
+use std::pin::Pin;
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
@@ -25,7 +26,7 @@ use crate::verdict::{Finding, Outcome};
 use crate::wire::Setting;
 
 use one::judge;
-use plan::Plan;
+use plan::{OnEnd, Plan};
 
 /// How long silence lasts before it counts, if nobody says otherwise.
 pub const PATIENCE: Duration = Duration::from_secs(2);
@@ -81,6 +82,9 @@ pub struct Runner {
     /// What the last run has to tell beside its results.
     told: std::sync::Mutex<Vec<String>>,
 }
+
+/// A run under way, with its results in the end.
+pub type Running<'a> = Pin<Box<dyn Future<Output = Vec<Judged>> + Send + 'a>>;
 
 /// A case with what it found.
 #[derive(Debug)]
@@ -166,12 +170,27 @@ impl Runner {
 
     /// Makes sure that there is something to judge: a right opening handshake
     /// is answered with 101, be that answer right or wrong in its details, and
-    /// a text is echoed.
+    /// something comes back for a text.
+    ///
+    /// Most cases need an echo. Where it is none that is a sentence for the
+    /// user, who may wonder why so much fails.
     ///
     /// # Errors
     ///
     /// What is there instead, in a sentence.
-    pub async fn reach(&self) -> Result<(), NotReachable> {
+    pub fn reach(
+        &self,
+    ) -> Pin<
+        Box<
+            dyn Future<Output = Result<Option<String>, NotReachable>>
+                + Send
+                + '_,
+        >,
+    > {
+        Box::pin(self.reach_it())
+    }
+
+    async fn reach_it(&self) -> Result<Option<String>, NotReachable> {
         let Endpoint { url, patience, .. } = &*self.endpoint;
         // Nothing is there yet to tell slow from silent.
         let patient = Endpoint::unknown(url.clone(), *patience * 5);
@@ -199,22 +218,36 @@ impl Runner {
         // A 101 that is wrong in its details is a case's matter, and so is a
         // frame that no server may send.
         let Ok(mut peer) = answer.into_peer() else {
-            return Ok(());
+            return Ok(None);
         };
-        let text = Frame::text("wsspec");
-        let answered = match peer.send(text.clone()).await {
-            Ok(()) => peer.next().await,
-            Err(finding) => Err(finding),
-        };
-        match answered {
-            Ok(got) if got != Incoming::from(text) => {
-                Err(NotReachable::NoEcho {
-                    url: url.to_string(),
-                    got: got.to_string(),
-                })
+        let text = Incoming::from(Frame::text("wsspec"));
+        // Whoever loses the first text has the second one, as a case will say.
+        for _ in 0..2 {
+            if peer.send(Frame::text("wsspec")).await.is_err() {
+                return Ok(None);
             }
-            _ => Ok(()),
+            match peer.next().await {
+                Ok(got) if got == text => return Ok(None),
+                Ok(got @ (Incoming::Message(..) | Incoming::Pong(_))) => {
+                    return Ok(Some(format!(
+                        "{url} does not echo, and most cases need that: the \
+                         first answer to a text is {got}"
+                    )));
+                }
+                Ok(Incoming::Silence(_)) => {}
+                Ok(got) => {
+                    return Err(NotReachable::NoEcho {
+                        url: url.to_string(),
+                        got: got.to_string(),
+                    });
+                }
+                Err(_) => return Ok(None),
+            }
         }
+        Err(NotReachable::NoEcho {
+            url: url.to_string(),
+            got: "nothing".to_owned(),
+        })
     }
 
     /// Runs the cases and gives the results back in the order of `cases`,
@@ -224,22 +257,34 @@ impl Runner {
     /// ended the server's process fails, and the others are run on a new one.
     /// Where a case has waited in vain it is tried again when nothing else
     /// runs, and that counts.
-    pub async fn run(
-        &self,
+    pub fn run<'a>(
+        &'a self,
         cases: impl IntoIterator<Item = &'static Case>,
-        on_end: impl FnMut(&Judged),
-    ) -> Vec<Judged> {
-        for host in self.endpoint.hosts() {
-            // Where it does not come back the cases find nobody, and say so.
-            _ = host.ensure().await;
-        }
-        let machine = MACHINE.read().await;
-        let cases: Vec<_> = cases.into_iter().collect();
-        let mut plan = Plan::new(self, cases, on_end).await;
-        plan.run_all().await;
-        drop(machine);
-        plan.run_doubtful_again().await;
-        plan.into_results()
+        on_end: impl FnMut(&Judged) + Send + 'a,
+    ) -> Running<'a> {
+        self.run_all(cases.into_iter().collect(), Box::new(on_end))
+    }
+
+    /// The same without parameters of type, so that it is compiled once and
+    /// not for each caller.
+    fn run_all<'a>(
+        &'a self,
+        cases: Vec<&'static Case>,
+        on_end: OnEnd<'a>,
+    ) -> Running<'a> {
+        Box::pin(async move {
+            for host in self.endpoint.hosts() {
+                // Where it does not come back the cases find nobody, and say
+                // so.
+                _ = host.ensure().await;
+            }
+            let machine = MACHINE.read().await;
+            let mut plan = Plan::new(self, cases, on_end).await;
+            plan.run_all().await;
+            drop(machine);
+            plan.run_doubtful_again().await;
+            plan.into_results()
+        })
     }
 
     /// What a run has to tell beside its results: of a server that has ended

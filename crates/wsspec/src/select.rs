@@ -19,6 +19,9 @@ pub struct Selection {
     /// Ids of cases to leave out, whatever else they are; `*` stands for any
     /// part.
     pub exclude: Vec<String>,
+    /// Also the cases that take longer than a second on a right server; those
+    /// that a pattern for ids is alone about need not be asked for.
+    pub thorough: bool,
 }
 
 /// Something that is asked for and is nowhere.
@@ -81,6 +84,19 @@ impl Selection {
             && one(&self.levels, |level| *level == case.level)
             && one(&self.autobahn, |id| carries(case, id))
             && !self.exclude.iter().any(|id| matches(id, case.id))
+            && (self.thorough || !case.is_thorough() || self.names(case))
+    }
+
+    /// Whether a pattern for ids is about this case, and about no case that
+    /// runs without being asked for.
+    fn names(&self, case: &Case) -> bool {
+        let is_alone = |id: &&String| {
+            !any(|other| matches(id, other.id) && !other.is_thorough())
+        };
+        self.cases
+            .iter()
+            .filter(|id| matches(id, case.id))
+            .any(|id| is_alone(&id))
     }
 }
 
@@ -94,4 +110,36 @@ fn tests(case: &Case, clause: &str) -> bool {
 
 fn carries(case: &Case, id: &str) -> bool {
     case.autobahn.is_some_and(|own| matches(id, own))
+}
+
+/// Ids as few patterns that name exactly them: where all cases of a family are
+/// there, `family/*` stands for them. Each comes with how many it names.
+///
+/// A family has at least so many parts before its `*`; with 3 it is what
+/// belongs to one rule.
+#[must_use]
+pub fn folded(ids: &[&str], parts: usize) -> Vec<(String, usize)> {
+    let mut patterns: Vec<(String, usize)> = Vec::new();
+    for id in ids {
+        let is_of = |(pattern, _): &(String, usize)| {
+            let family = pattern.strip_suffix('*');
+            family.is_some_and(|family| id.starts_with(family))
+        };
+        if patterns.iter().any(is_of) {
+            continue;
+        }
+        let ends = id.match_indices('/').map(|(at, _)| at + 1);
+        let whole = ends
+            .skip(parts.saturating_sub(1))
+            .find_map(|end| {
+                let family = &id[..end];
+                let is_of = |id: &str| id.starts_with(family);
+                let mut all = crate::cases::all().filter(|it| is_of(it.id));
+                let is_whole = all.all(|case| ids.contains(&case.id));
+                let count = ids.iter().filter(|id| is_of(id)).count();
+                (is_whole && count > 1).then(|| (format!("{family}*"), count))
+            });
+        patterns.push(whole.unwrap_or_else(|| ((*id).to_owned(), 1)));
+    }
+    patterns
 }

@@ -410,19 +410,39 @@ impl fmt::Display for Ended {
     }
 }
 
-/// The last lines that a server printed.
+/// What a server printed: its first lines and its last.
+///
+/// The first lines often hold the cause, such as a panic's message, and the
+/// last ones the end of a long backtrace.
 #[derive(Clone, Debug, Default)]
-pub struct Output(Arc<Mutex<VecDeque<String>>>);
+pub struct Output(Arc<Mutex<Lines>>);
+
+#[derive(Debug, Default)]
+struct Lines {
+    first: Vec<String>,
+    left_out: usize,
+    last: VecDeque<String>,
+}
 
 impl Output {
-    /// The lines, oldest first.
+    /// The lines, oldest first. A line says how many are left out, if any are.
     #[must_use]
     pub fn lines(&self) -> Vec<String> {
-        let lines = self
+        let Lines {
+            first,
+            left_out,
+            last,
+        } = &*self
             .0
             .lock()
             .unwrap_or_else(PoisonError::into_inner);
-        lines.iter().cloned().collect()
+        let gap = (*left_out > 0).then(|| format!("… {left_out} lines …"));
+        first
+            .iter()
+            .cloned()
+            .chain(gap)
+            .chain(last.iter().cloned())
+            .collect()
     }
 
     fn push(&self, line: &str) {
@@ -430,23 +450,26 @@ impl Output {
             .0
             .lock()
             .unwrap_or_else(PoisonError::into_inner);
-        if lines.len() == KEPT_LINES {
-            lines.pop_front();
+        let line = line.to_owned();
+        if lines.first.len() < KEPT_LINES {
+            lines.first.push(line);
+            return;
         }
-        lines.push_back(line.to_owned());
+        if lines.last.len() == KEPT_LINES {
+            lines.last.pop_front();
+            lines.left_out += 1;
+        }
+        lines.last.push_back(line);
     }
 }
 
 impl fmt::Display for Output {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let lines = self
-            .0
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
+        let lines = self.lines();
         if lines.is_empty() {
             return f.write_str("; it printed nothing");
         }
-        f.write_str("; the last that it printed:")?;
+        f.write_str("; it printed:")?;
         lines
             .iter()
             .try_for_each(|line| write!(f, "\n    {line}"))

@@ -7,6 +7,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, LazyLock};
 
+use rustls::client::WebPkiServerVerifier;
 use rustls::client::danger::{
     HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier,
 };
@@ -14,7 +15,8 @@ use rustls::crypto::{CryptoProvider, ring};
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::{
-    ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme,
+    CertificateError, ClientConfig, DigitallySignedStruct, RootCertStore,
+    SignatureScheme,
 };
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
@@ -26,7 +28,7 @@ use crate::stream::Over;
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Trust {
     /// A file of certificates in PEM that are trusted, beside those of the
-    /// system.
+    /// system: as authorities, and as the server's own, byte for byte.
     pub ca: Option<PathBuf>,
     /// The name that the server's certificate is for, and that is asked for
     /// (SNI), if it is not the host of the address.
@@ -125,21 +127,58 @@ impl Tls {
     }
 }
 
-/// With what to do about it.
+/// Says in plain words why TLS did not come about, and what to do.
 fn explained(error: io::Error) -> io::Error {
     let cause = error.get_ref().and_then(|it| it.downcast_ref());
     match cause {
-        Some(rustls::Error::InvalidCertificate(_)) => {
+        Some(rustls::Error::InvalidCertificate(why)) => {
             io::Error::other(format!(
-                "{error}; --ca FILE (in a server.toml tls.ca) says whom to \
-                 trust, --insecure trusts anybody"
+                "the server's certificate is not trusted: {}. --ca FILE (in a \
+                 server.toml tls.ca) trusts the authority that signed it, or \
+                 exactly this certificate; --insecure trusts any",
+                distrusted(why)
             ))
         }
         Some(rustls::Error::InvalidMessage(_)) => io::Error::other(format!(
-            "{error}; does it speak TLS at all? Without TLS the address begins \
-             with ws://"
+            "{error}; does the server speak TLS? Without TLS the address \
+             begins with ws://"
         )),
         _ => error,
+    }
+}
+
+/// Why a certificate is not trusted, in words.
+fn distrusted(why: &CertificateError) -> String {
+    match why {
+        CertificateError::UnknownIssuer => {
+            "its issuer is not known here".to_owned()
+        }
+        CertificateError::Expired | CertificateError::ExpiredContext { .. } => {
+            "it has expired".to_owned()
+        }
+        CertificateError::NotValidYet
+        | CertificateError::NotValidYetContext { .. } => {
+            "it is not valid yet".to_owned()
+        }
+        CertificateError::NotValidForName => {
+            "it is for another name (--server-name asks for one)".to_owned()
+        }
+        CertificateError::NotValidForNameContext {
+            expected,
+            presented,
+        } => format!(
+            "it is for {}, not for {} (--server-name asks for another name)",
+            presented.join(", "),
+            expected.to_str()
+        ),
+        CertificateError::Other(other)
+            if other.to_string().contains("CaUsedAsEndEntity") =>
+        {
+            "it is the certificate of an authority, as openssl req -x509 \
+             makes it, and not the one in the file"
+                .to_owned()
+        }
+        other => other.to_string(),
     }
 }
 
@@ -152,31 +191,44 @@ fn config(trust: &Trust) -> Result<ClientConfig, BadTrust> {
     let provider = Arc::new(ring::default_provider());
     let builder = ClientConfig::builder_with_provider(Arc::clone(&provider))
         .with_safe_default_protocol_versions()?;
-    if trust.insecure {
-        let anybody = Arc::new(Anybody(provider));
-        return Ok(builder
-            .dangerous()
-            .with_custom_certificate_verifier(anybody)
-            .with_no_client_auth());
-    }
-    let mut roots = RootCertStore::empty();
-    // One that can't be read is one that is not trusted.
-    roots.add_parsable_certificates(
-        rustls_native_certs::load_native_certs().certs,
-    );
-    if let Some(path) = &trust.ca {
-        for certificate in certificates(path)? {
-            roots
-                .add(certificate)
-                .map_err(|error| bad_ca(path, &error))?;
-        }
-    }
+    let trusted = match trust.insecure {
+        true => Trusted::Any,
+        false => trusted(trust, &provider)?,
+    };
+    let verifier = Arc::new(Verifier { provider, trusted });
     Ok(builder
-        .with_root_certificates(roots)
+        .dangerous()
+        .with_custom_certificate_verifier(verifier)
         .with_no_client_auth())
 }
 
-fn certificates(path: &Path) -> Result<Vec<CertificateDer<'_>>, BadTrust> {
+fn trusted(
+    trust: &Trust,
+    provider: &Arc<CryptoProvider>,
+) -> Result<Trusted, BadTrust> {
+    let mut roots = RootCertStore::empty();
+    // A certificate that can't be read is one that is not trusted.
+    roots.add_parsable_certificates(
+        rustls_native_certs::load_native_certs().certs,
+    );
+    let mut exactly = Vec::new();
+    if let Some(path) = &trust.ca {
+        exactly = certificates(path)?;
+        // One that can't be an authority can still be the server's own.
+        roots.add_parsable_certificates(exactly.iter().cloned());
+    }
+    let signed = WebPkiServerVerifier::builder_with_provider(
+        Arc::new(roots),
+        Arc::clone(provider),
+    );
+    Ok(Trusted::These {
+        exactly,
+        // A system may have no authorities at all.
+        signed: signed.build().ok(),
+    })
+}
+
+fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, BadTrust> {
     let certificates: Result<Vec<_>, _> = CertificateDer::pem_file_iter(path)
         .and_then(|certificates| certificates.collect())
         .map_err(|error| bad_ca(path, &error));
@@ -195,20 +247,54 @@ fn bad_ca(path: &Path, error: &dyn std::fmt::Display) -> BadTrust {
     }
 }
 
-/// Trusts anybody, and still checks that it is the same all the time.
+/// Decides whether to trust a server's certificate. Whatever it decides, the
+/// server has to prove that it has the certificate's key.
 #[derive(Debug)]
-struct Anybody(Arc<CryptoProvider>);
+struct Verifier {
+    provider: Arc<CryptoProvider>,
+    trusted: Trusted,
+}
 
-impl ServerCertVerifier for Anybody {
+#[derive(Debug)]
+enum Trusted {
+    /// Any certificate.
+    Any,
+    /// Some certificates.
+    These {
+        /// Those of the user's file, byte for byte: the commonest test
+        /// certificate signs itself, and no other rule would accept it.
+        exactly: Vec<CertificateDer<'static>>,
+        /// What a known authority has signed.
+        signed: Option<Arc<WebPkiServerVerifier>>,
+    },
+}
+
+impl ServerCertVerifier for Verifier {
     fn verify_server_cert(
         &self,
-        _end_entity: &CertificateDer<'_>,
-        _intermediates: &[CertificateDer<'_>],
-        _server_name: &ServerName<'_>,
-        _ocsp_response: &[u8],
-        _now: UnixTime,
+        end_entity: &CertificateDer<'_>,
+        intermediates: &[CertificateDer<'_>],
+        server_name: &ServerName<'_>,
+        ocsp_response: &[u8],
+        now: UnixTime,
     ) -> Result<ServerCertVerified, rustls::Error> {
-        Ok(ServerCertVerified::assertion())
+        let (exactly, signed) = match &self.trusted {
+            Trusted::Any => return Ok(ServerCertVerified::assertion()),
+            Trusted::These { exactly, signed } => (exactly, signed),
+        };
+        if exactly.contains(end_entity) {
+            return Ok(ServerCertVerified::assertion());
+        }
+        match signed {
+            None => Err(CertificateError::UnknownIssuer.into()),
+            Some(signed) => signed.verify_server_cert(
+                end_entity,
+                intermediates,
+                server_name,
+                ocsp_response,
+                now,
+            ),
+        }
     }
 
     fn verify_tls12_signature(
@@ -221,7 +307,7 @@ impl ServerCertVerifier for Anybody {
             message,
             certificate,
             signature,
-            &self.0.signature_verification_algorithms,
+            &self.provider.signature_verification_algorithms,
         )
     }
 
@@ -235,12 +321,12 @@ impl ServerCertVerifier for Anybody {
             message,
             certificate,
             signature,
-            &self.0.signature_verification_algorithms,
+            &self.provider.signature_verification_algorithms,
         )
     }
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.0
+        self.provider
             .signature_verification_algorithms
             .supported_schemes()
     }

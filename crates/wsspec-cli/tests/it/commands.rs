@@ -173,6 +173,49 @@ fn repeat_tells_what_is_not_the_same_each_time() {
 }
 
 #[test]
+fn one_flaw_is_told_once() {
+    let url = server(|_| false);
+    let pings = "6455/5.5.2/ping-is-answered/*";
+    let arguments = [&*url, "--case", pings, "--timeout", "0.2"];
+    let (_, list, _) = wsspec(&["list", "--case", pings]);
+    let count = list.lines().count();
+    assert!(count > 5, "{list}");
+
+    let (code, text, _) = wsspec(&arguments);
+    assert_eq!(code, Some(1), "{text}");
+    assert!(text.contains(&format!("1. {count} MUST: ")), "{text}");
+    assert!(text.contains(&format!("{pings} ({count})")), "{text}");
+    assert_eq!(text.matches("  expected  ").count(), 1, "{text}");
+    let end = format!("{count} cases fail the run, with one cause");
+    assert!(text.contains(&end), "{text}");
+    let all = format!("wsspec {url} --case '{pings}' --verbose");
+    assert!(text.contains(&all), "{text}");
+    assert!(text.lines().count() < 40, "{text}");
+
+    let (_, text, _) = wsspec(&[&arguments[..], &["--verbose"]].concat());
+    assert!(text.matches("  expected  ").count() > count, "{text}");
+}
+
+#[test]
+fn what_is_excluded_is_left_out() {
+    let url = server(|_| true);
+    let text = "6455/5.5.2/ping-is-answered/text";
+    let (code, out, error) = wsspec(&[
+        &url,
+        "--case",
+        "6455/5.5.2/ping-is-answered/*",
+        "--exclude",
+        text,
+        "--verbose",
+    ]);
+    assert_eq!(code, Some(0), "{out}{error}");
+    assert!(out.contains("6455/5.5.2/ping-is-answered/empty"), "{out}");
+    assert!(!out.contains(text), "{out}");
+    let (code, _, error) = wsspec(&[&url, "--exclude", "nowhere"]);
+    assert_eq!(code, Some(2), "{error}");
+}
+
+#[test]
 fn run_tells_why_a_server_did_not_start() {
     let (code, _, error) = wsspec(&["run", "--exec", "echo broken; exit 7"]);
     assert_eq!(code, Some(3), "{error}");
@@ -276,6 +319,69 @@ fn a_baseline_keeps_what_was_written_by_hand() {
     assert_eq!(code, Some(0), "{told}{error}");
     assert!(told.contains("is up to date"), "{told}");
     assert_eq!(read(&path), updated);
+}
+
+#[test]
+fn a_baseline_takes_in_what_can_not_be_judged() {
+    // Without a Pong the conversation that shows all frames has no end.
+    let url = server(|_| false);
+    let two_lines = format!("name = \"mute\"\nvariant.echo.url = \"{url}\"\n");
+    let path = file("blocked.toml", &two_lines);
+    let some = [
+        "--case",
+        "6455/5.1/server-frames-are-not-masked",
+        "--case",
+        "6455/5.5.2/ping-is-answered/*",
+        "--timeout",
+        "0.2",
+    ];
+    let with = |words: &[&str]| wsspec(&[words, &some].concat());
+    let (code, text, error) = with(&["run", "--config", &path]);
+    assert_eq!(code, Some(1), "{text}{error}");
+    assert!(text.contains("1 blocked"), "{text}");
+    let (code, told, error) = with(&["baseline", "update", &path]);
+    assert_eq!(code, Some(0), "{told}{error}");
+    let updated = read(&path);
+    assert!(updated.contains("# It could not be judged"), "{updated}");
+    // The family fails alike, so it is one pattern.
+    let family = "case = \"6455/5.5.2/ping-is-answered/*\"";
+    assert!(updated.contains(family), "{updated}");
+    assert!(!updated.contains("ping-is-answered/text"), "{updated}");
+
+    // A green job.
+    let (code, text, error) = with(&["run", "--config", &path]);
+    assert_eq!(code, Some(0), "{text}{error}");
+    assert!(text.contains("known"), "{text}");
+    let (code, told, error) = with(&["baseline", "update", &path]);
+    assert_eq!(code, Some(0), "{told}{error}");
+    assert!(told.contains("is up to date"), "{told}");
+}
+
+#[test]
+fn init_prints_a_file_that_can_be_used() {
+    use wsspec::target::Server;
+    let (code, text, error) = wsspec(&["init"]);
+    assert_eq!(code, Some(0), "{error}");
+    let server = Server::parse(&text).expect("a server.toml");
+    assert_eq!(server.variant.len(), 1);
+    assert!(server.known_violation.is_empty());
+    // Each line in a comment is right as well.
+    let is_setting = |line: &&str| {
+        line.starts_with("# variant")
+            || line.starts_with("# [[")
+            || line.starts_with("# case")
+            || line.starts_with("# why")
+    };
+    let all: Vec<_> = text
+        .lines()
+        .map(|line| match is_setting(&line) {
+            true => line.trim_start_matches("# "),
+            false => line,
+        })
+        .collect();
+    let server = Server::parse(&all.join("\n")).expect("a server.toml");
+    assert!(server.variant["echo"].max_message.is_some());
+    assert_eq!(server.known_violation.len(), 1);
 }
 
 #[test]

@@ -133,7 +133,7 @@ fn a_page_where_a_websocket_should_be() {
 fn a_server_that_hangs_up() {
     let (code, text) = judge(&server(drop));
     assert_eq!(code, NOT_REACHABLE, "{text}");
-    assert!(text.contains("no answer but"), "{text}");
+    assert!(text.contains("and no answer"), "{text}");
 }
 
 #[test]
@@ -172,6 +172,21 @@ fn a_websocket_that_does_not_echo() {
     let (code, text) = judge(&url);
     assert_eq!(code, NOT_REACHABLE, "{text}");
     assert!(text.contains("does not echo"), "{text}");
+}
+
+#[test]
+fn a_server_that_greets_is_judged() {
+    let url = server(|stream| {
+        switch(&stream);
+        _ = (&stream).write_all(b"\x81\x07welcome");
+        hold(&stream);
+    });
+    let case = "6455/5.5.2/ping-is-answered/text";
+    let output = wsspec(&[&url, "--case", case, "--timeout", "0.2"]);
+    assert_eq!(output.status.code(), Some(1));
+    let hint = String::from_utf8_lossy(&output.stderr);
+    assert!(hint.contains("does not echo"), "{hint}");
+    assert!(hint.contains("welcome"), "{hint}");
 }
 
 /// A server that answers the first connection's text, so that it seems an

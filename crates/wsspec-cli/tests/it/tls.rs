@@ -38,8 +38,13 @@ fn wsspec(arguments: &[&str]) -> (Option<i32>, String) {
 
 /// An echo over TLS; gives its port.
 fn secure_server() -> u16 {
+    secure_server_with("localhost.pem")
+}
+
+/// The same with this certificate.
+fn secure_server_with(name: &str) -> u16 {
     let key = PrivateKeyDer::from_pem_file(certificate("localhost-key.pem"));
-    let chain = CertificateDer::from_pem_file(certificate("localhost.pem"));
+    let chain = CertificateDer::from_pem_file(certificate(name));
     let config =
         ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
             .with_safe_default_protocol_versions()
@@ -129,9 +134,37 @@ fn who_is_trusted_is_judged_and_nobody_else() {
         wsspec(&[&url, "--ca", &ca, "--server-name", "example.com"]);
     assert_eq!(code, Some(3), "{text}");
     assert!(text.contains("--ca FILE"), "{text}");
+    assert!(text.contains("not for example.com"), "{text}");
     let (code, text) = wsspec(&[&url]);
     assert_eq!(code, Some(3), "{text}");
-    assert!(text.contains("--insecure trusts anybody"), "{text}");
+    assert!(text.contains("its issuer is not known here"), "{text}");
+    assert!(text.contains("--insecure trusts any"), "{text}");
+    // The server is running, so nobody is asked whether it is.
+    assert!(!text.contains("Is the server running"), "{text}");
+}
+
+/// The commonest test certificate signs itself and is marked as an authority,
+/// so no authority can vouch for it.
+#[test]
+fn a_certificate_that_signs_itself_is_trusted_by_itself_alone() {
+    let url = format!(
+        "wss://127.0.0.1:{}/ws",
+        secure_server_with("self-signed.pem")
+    );
+    let own = certificate("self-signed.pem");
+    let (code, text) = wsspec(&[&url, "--ca", &own]);
+    assert_eq!(code, Some(0), "{text}");
+    let other = certificate("ca.pem");
+    for arguments in [vec![&*url], vec![&*url, "--ca", &other]] {
+        let (code, text) = wsspec(&arguments);
+        assert_eq!(code, Some(3), "{text}");
+        assert!(text.contains("exactly this certificate"), "{text}");
+        assert!(!text.contains("OtherError"), "{text}");
+    }
+    // It is not an authority for another certificate with the same key.
+    let url = format!("wss://127.0.0.1:{}/ws", secure_server());
+    let (code, text) = wsspec(&[&url, "--ca", &own]);
+    assert_eq!(code, Some(3), "{text}");
 }
 
 #[test]

@@ -6,10 +6,13 @@
 //! [`Corpus::count`] says how many show the same, and why; with
 //! [`Endpoint::full_volume`](crate::Endpoint::full_volume) it is a thousand.
 
+use rfc6455::Frame;
+
 use crate::case::family;
+use crate::corpus;
 use crate::corpus::Corpus::{self, Bitmap, Compressed, Html, Json, Prose};
 use crate::peer::Peer;
-use crate::verdict::Verdict;
+use crate::verdict::{Finding, Verdict};
 
 async fn echoed(
     peer: &mut Peer,
@@ -19,6 +22,31 @@ async fn echoed(
 ) -> Verdict {
     peer.echoes_compressed(corpus, length, fragment)
         .await
+}
+
+/// Sends messages that don't compress. The compressed form of each is a few
+/// bytes longer, how many depends on the compressor, so that one of them just
+/// fills a buffer of this size, on its way there and on its way back.
+async fn fills_a_buffer(peer: &mut Peer, size: usize) -> Verdict {
+    /// As many bytes are added by no compressor.
+    const ADDED: usize = 64;
+    /// As many bytes has no header of a frame.
+    const HEADER: usize = 14;
+    let longest = size + HEADER;
+    if let Some(most) = peer.declared().max_message
+        && most < longest as u64
+    {
+        return Err(Finding::Unsupported(format!(
+            "the declared limit is under {longest} octets"
+        )));
+    }
+    let noise = corpus::noise(longest);
+    for length in size - ADDED..=longest {
+        let message = Frame::binary(noise.slice(..length));
+        peer.send_compressed(message.clone()).await?;
+        peer.expect(message).await?;
+    }
+    Ok(())
 }
 
 family! { JSON, Deflated volume:
@@ -326,4 +354,13 @@ family! { THREE_OFFERS, Deflated volume:
     "131072-in-1024" autobahn "13.7.16" (Json, 131072, Some(1024));
     "131072-in-4096" autobahn "13.7.17" (Json, 131072, Some(4096));
     "131072-in-32768" autobahn "13.7.18" (Json, 131072, Some(32768));
+}
+
+family! { FILLS_A_BUFFER, Deflated volume:
+    /// Compressed messages are echoed, also those that just fill a buffer.
+    Must "7692/7.2/fills-a-buffer/" ["7692-7.2.1-01", "7692-7.2.2-01", "6455-6.2-01"]
+        => fills_a_buffer;
+
+    "65536" (65_536);
+    "131072" (131_072);
 }

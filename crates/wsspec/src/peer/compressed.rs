@@ -1,16 +1,23 @@
 //! Compressed messages, where permessage-deflate was agreed (RFC 7692).
 
-use bytes::Bytes;
+use std::time::Duration;
+
+use bytes::{Bytes, BytesMut};
 use rfc6455::{Frame, Opcode, Violation};
 use rfc7692::{Agreement, Compressor, Inflater, NotInflated, RSV1};
 
 use super::{Incoming, Peer};
+use crate::autobahn::Timer;
 use crate::corpus::Corpus;
 use crate::record::{Messages, What};
 use crate::verdict::{Finding, Verdict};
 
 /// So much of what a compressed message says goes on record.
 const SHOWN: usize = 64;
+
+/// With Autobahn's timers: how long one echo may take where not all of its
+/// messages are sent. Its own timers of up to eight minutes are for a thousand.
+const STALL: Duration = Duration::from_secs(10);
 
 /// How both sides of the connection compress.
 #[derive(Debug)]
@@ -177,6 +184,12 @@ impl Peer {
         self.wire
             .note(What::SentMessages(messages(count)));
         self.quiet = true;
+        let timer = self.timer;
+        if !self.wire.endpoint.full_volume {
+            // Autobahn's timer is for a thousand messages.
+            let bounded = |timer: Timer| Timer::Close(timer.after().min(STALL));
+            self.timer = timer.map(bounded);
+        }
         let mut came = 0;
         let exchanged = loop {
             if came == count {
@@ -190,21 +203,33 @@ impl Peer {
                 None => vec![frame],
             };
             let octets = self.encode(frames);
-            self.wire.write(&octets).await?;
+            self.write(&octets).await?;
+            if !self.wire.endpoint.full_volume {
+                self.step();
+            }
             match self.next().await {
                 Ok(got) if got == Incoming::from(message) => came += 1,
                 Ok(got) => {
-                    break Err(Finding::violation(
-                        format_args!("the echo of message {}", came + 1),
-                        got,
-                    ));
+                    let expected = format!("the echo of message {}", came + 1);
+                    let length = length as u64;
+                    let finding =
+                        self.instead_of_message(length, expected, got);
+                    break Err(finding.await);
                 }
                 Err(finding) => break Err(finding),
             }
         };
         self.quiet = false;
+        self.timer = timer;
         self.wire
             .note(What::ReceivedMessages(messages(came)));
-        exchanged
+        match self.illegal.is_some() || self.waited {
+            true => exchanged,
+            // Autobahn closes at once where an echo is wrong.
+            false => {
+                self.after_volume(exchanged, BytesMut::new())
+                    .await
+            }
+        }
     }
 }

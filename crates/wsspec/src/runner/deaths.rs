@@ -12,7 +12,7 @@ use crate::verdict::{Finding, Outcome};
 /// So long a run looks for the cases that have ended a server.
 const LONGEST_SEARCH: Duration = Duration::from_secs(45);
 
-impl<F: FnMut(&Judged)> Plan<'_, F> {
+impl Plan<'_> {
     /// Whether a server serves nobody any more because it has ended.
     pub(super) async fn has_died(&self, server: usize) -> bool {
         let endpoint = &self.servers[server].endpoint;
@@ -156,8 +156,8 @@ impl<F: FnMut(&Judged)> Plan<'_, F> {
     ) -> Option<Ended> {
         let endpoint = &self.servers[server].endpoint;
         let host = endpoint.host.as_ref()?;
-        tokio::time::sleep(duration.min(endpoint.patience)).await;
-        host.is_gone().then(|| host.has_ended()).flatten()
+        host.ends_within(duration.min(endpoint.patience))
+            .await
     }
 
     /// Ends the cases of a server that can't be judged any more.

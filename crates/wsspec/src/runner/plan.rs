@@ -5,8 +5,8 @@
 //! can hold a server up for seconds, and what is measured.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use tokio::sync::{OnceCell, Semaphore, watch};
@@ -38,15 +38,19 @@ pub(super) const JOBS_AFTER_DEATH: usize = 16;
 /// A case that has ended so long before a death may still have caused it.
 const RECENT: Duration = Duration::from_secs(1);
 
+/// Sees each result when it is certain.
+pub(super) type OnEnd<'a> = Box<dyn FnMut(&Judged) + Send + 'a>;
+
 /// What is to run, and what has come of it.
-pub(super) struct Plan<'a, F> {
+pub(super) struct Plan<'a> {
     pub(super) runner: &'a Runner,
     pub(super) cases: Vec<&'static Case>,
     results: Vec<Option<Judged>>,
     told: BTreeSet<usize>,
     /// The server itself, and after it its instances.
     pub(super) servers: Vec<Server>,
-    on_end: F,
+    /// Locked so that references to the plan can be sent; never contended.
+    on_end: Mutex<OnEnd<'a>>,
 }
 
 /// A server, or an instance of it with other limits.
@@ -153,11 +157,11 @@ impl Gate {
     }
 }
 
-impl<'a, F: FnMut(&Judged)> Plan<'a, F> {
+impl<'a> Plan<'a> {
     pub(super) async fn new(
         runner: &'a Runner,
         cases: Vec<&'static Case>,
-        on_end: F,
+        on_end: OnEnd<'a>,
     ) -> Self {
         let endpoint = &runner.endpoint;
         let instances = endpoint.instances.iter().map(|(_, it)| it);
@@ -189,7 +193,7 @@ impl<'a, F: FnMut(&Judged)> Plan<'a, F> {
             results,
             told: BTreeSet::new(),
             servers,
-            on_end,
+            on_end: Mutex::new(on_end),
         }
     }
 
@@ -199,6 +203,11 @@ impl<'a, F: FnMut(&Judged)> Plan<'a, F> {
         while let Some(death) = self.run_side_by_side(&pending).await {
             pending = self.after_death(death).await;
         }
+    }
+
+    fn tell(&mut self, judged: &Judged) {
+        let on_end = self.on_end.get_mut();
+        on_end.unwrap_or_else(PoisonError::into_inner)(judged);
     }
 
     fn server_of(&self, index: usize) -> usize {
@@ -233,7 +242,7 @@ impl<'a, F: FnMut(&Judged)> Plan<'a, F> {
     /// Keeps a result, and tells of it unless it may still become another one.
     pub(super) fn keep(&mut self, index: usize, judged: Judged) {
         if !self.runner.is_doubtful(&judged) && self.told.insert(index) {
-            (self.on_end)(&judged);
+            self.tell(&judged);
         }
         self.results[index] = Some(judged);
     }
@@ -457,12 +466,13 @@ impl<'a, F: FnMut(&Judged)> Plan<'a, F> {
     }
 
     pub(super) fn into_results(mut self) -> Vec<Judged> {
-        let results = self.results.into_iter().zip(&self.cases);
+        let results = std::mem::take(&mut self.results);
         let mut all = Vec::new();
-        for (index, (judged, case)) in results.enumerate() {
-            let judged = judged.unwrap_or_else(|| Judged::broken(case));
+        for (index, judged) in results.into_iter().enumerate() {
+            let judged =
+                judged.unwrap_or_else(|| Judged::broken(self.cases[index]));
             if self.told.insert(index) {
-                (self.on_end)(&judged);
+                self.tell(&judged);
             }
             all.push(judged);
         }
@@ -478,7 +488,7 @@ impl Judged {
             || self.records.iter().any(|record| {
                 let record = record
                     .lock()
-                    .unwrap_or_else(std::sync::PoisonError::into_inner);
+                    .unwrap_or_else(PoisonError::into_inner);
                 record.has_ended()
             })
     }

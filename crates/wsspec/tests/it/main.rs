@@ -1,5 +1,6 @@
 //! The tests of the suite, in one program: one link instead of nine.
 
+mod causes;
 mod clauses;
 #[path = "../../src/content.rs"]
 mod content;
@@ -10,6 +11,7 @@ mod known;
 mod mutants;
 mod results;
 mod select;
+mod sound;
 #[path = "../support/mod.rs"]
 mod support;
 mod table;

@@ -1,6 +1,6 @@
 //! Which cases run.
 
-use wsspec::select::NoSuchCase;
+use wsspec::select::{NoSuchCase, folded};
 use wsspec::{Level, Selection};
 
 fn ids(selection: &Selection) -> Vec<&'static str> {
@@ -66,4 +66,55 @@ fn what_is_excluded_does_not_run() {
     };
     let error = nowhere.cases().expect_err("no such case");
     assert_eq!(error, NoSuchCase::Id("nowhere".into()));
+}
+
+#[test]
+fn whole_families_fold() {
+    let pings = Selection {
+        cases: vec!["6455/5.5.2/ping-is-answered/*".into()],
+        ..Selection::default()
+    };
+    let pings = ids(&pings);
+    let more = [&pings[..], &["6455/8.1/invalid-text-fails/none"]].concat();
+    let patterns = folded(&more, 3);
+    let expected = [
+        ("6455/5.5.2/ping-is-answered/*".to_owned(), pings.len()),
+        ("6455/8.1/invalid-text-fails/none".to_owned(), 1),
+    ];
+    assert_eq!(patterns, expected);
+    // One is missing, so nothing may stand for all.
+    let most = folded(&pings[1..], 3);
+    assert_eq!(most.len(), pings.len() - 1);
+    // A section is wider than a rule.
+    let section = Selection {
+        cases: vec!["6455/5.5.2/*".into()],
+        ..Selection::default()
+    };
+    let section = ids(&section);
+    let expected = [("6455/5.5.2/*".to_owned(), section.len())];
+    assert_eq!(folded(&section, 2), expected);
+    assert!(folded(&section, 3).len() > 1);
+}
+
+#[test]
+fn what_takes_long_is_asked_for() {
+    let long = "hostile/time/silence/open";
+    let all = Selection::default();
+    assert!(!ids(&all).contains(&long));
+    let thorough = Selection {
+        thorough: true,
+        ..Selection::default()
+    };
+    assert!(ids(&thorough).contains(&long));
+    for (pattern, is_named) in [
+        (long, true),
+        ("hostile/time/silence/*", true),
+        ("hostile/*", false),
+    ] {
+        let named = Selection {
+            cases: vec![pattern.to_owned()],
+            ..Selection::default()
+        };
+        assert_eq!(ids(&named).contains(&long), is_named, "{pattern}");
+    }
 }

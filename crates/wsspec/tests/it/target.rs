@@ -113,6 +113,20 @@ fn a_server_that_is_not_ready_says_why() {
     assert!(matches!(error, Err(TargetError::Command { .. })));
 }
 
+/// A panic's message comes first, and a long backtrace after it.
+#[test]
+fn the_first_lines_are_kept_as_well_as_the_last() {
+    let ends = start("seq 100 >&2; exit 3");
+    let Err(TargetError::NotReady { output, .. }) = ends else {
+        panic!("{ends:?}");
+    };
+    let lines = output.lines();
+    assert_eq!(lines.len(), 41);
+    assert_eq!((&*lines[0], &*lines[19]), ("1", "20"));
+    assert_eq!(lines[20], "… 60 lines …");
+    assert_eq!((&*lines[21], &*lines[40]), ("81", "100"));
+}
+
 #[test]
 fn a_server_toml_that_is_wrong_says_where() {
     let wrong = [
