@@ -1,12 +1,12 @@
 //! §7.1.1 and §7.1.4: how TCP ends, in order or because the client is gone.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rfc6455::{Frame, Opcode, StatusCode};
 
 use crate::case::{cases, family};
 use crate::measured::Measured;
-use crate::peer::{Incoming, Peer};
+use crate::peer::{Incoming, Peer, too_slow};
 use crate::record::End;
 use crate::stream::Over;
 use crate::verdict::{Finding, Verdict};
@@ -152,17 +152,28 @@ async fn answers_late(peer: &mut Peer, deadline: Duration) -> Verdict {
             )));
         }
     }
+    let begun = Instant::now();
+    let finding = match late_answer(peer).await? {
+        Incoming::End(End::Fin) => return Ok(()),
+        got => Finding::violation(EXPECTED, got),
+    };
+    let declared = peer.declared().close_deadline;
+    match declared.is_some_and(|deadline| begun.elapsed() * 2 > deadline) {
+        true => Err(too_slow()),
+        false => Err(finding),
+    }
+}
+
+/// Sends a text and then the answer to the server's Close; what comes of it.
+async fn late_answer(peer: &mut Peer) -> Result<Incoming, Finding> {
     // A server that does not wait has ended TCP now.
     peer.apart().await;
     peer.send(Frame::text("l".repeat(1024))).await?;
     peer.apart().await;
     peer.send(Frame::close(StatusCode::NORMAL_CLOSURE, ""))
         .await?;
-    if peer.has_failed_to_send() {
-        return Err(Finding::violation(EXPECTED, End::Reset));
-    }
-    match peer.next().await? {
-        Incoming::End(End::Fin) => Ok(()),
-        got => Err(Finding::violation(EXPECTED, got)),
+    match peer.has_failed_to_send() {
+        true => Ok(Incoming::End(End::Reset)),
+        false => peer.next().await,
     }
 }

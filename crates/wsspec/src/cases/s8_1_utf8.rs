@@ -3,7 +3,7 @@
 use rfc6455::{Frame, Header, LengthForm, MaskingKey, Opcode};
 
 use super::states::{State, fails_in};
-use super::{answer_to, fails, until_failed};
+use super::{answer_to, fails, takes, until_failed};
 use crate::case::{cases, family};
 use crate::dialer::{Dialer, Request};
 use crate::opener::Opener;
@@ -593,6 +593,7 @@ async fn long_text(
     let most = peer.declared().max_message;
     let most = most.and_then(|most| usize::try_from(most).ok());
     let length = most.map_or(140_000, |most| most.min(140_000));
+    takes(peer, each.min(length))?;
     for letters in 0..character.len() {
         let count = length.saturating_sub(letters) / character.len();
         let text = "x".repeat(letters) + &character.repeat(count);

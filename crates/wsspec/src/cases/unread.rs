@@ -137,7 +137,9 @@ impl Due {
     /// Whether the server may have dropped the client for not reading, as it
     /// declares.
     pub(super) fn is_over(&self, peer: &Peer) -> bool {
-        let deadline = peer.declared().send_deadline;
+        let declared = peer.declared();
+        let deadlines = [declared.send_deadline, declared.close_deadline];
+        let deadline = deadlines.into_iter().flatten().min();
         let deadline = deadline.unwrap_or(Duration::MAX);
         self.begun.elapsed() >= deadline
     }

@@ -58,13 +58,16 @@ impl Peer {
             Incoming::End(_) => false,
             _ => return violation,
         };
-        if let Some(most) = self.declared().max_message {
-            return match length > most {
-                true => Finding::Unsupported(format!(
-                    "the declared max-message is under {length} bytes"
-                )),
-                false => violation,
-            };
+        let declared = self.declared();
+        let limits = [declared.max_message, declared.max_frame];
+        let limits: Vec<_> = limits.into_iter().flatten().collect();
+        if limits.iter().any(|most| length > *most) {
+            return Finding::Unsupported(format!(
+                "a declared limit is under {length} bytes"
+            ));
+        }
+        if !limits.is_empty() {
+            return violation;
         }
         if matches!(got, Incoming::Close(_)) && !is_refused {
             return violation;

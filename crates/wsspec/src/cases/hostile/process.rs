@@ -297,7 +297,7 @@ async fn connections_that_are_gone(measured: &mut Measured) -> Verdict {
     for _ in 1..ROUNDS {
         let before = memory.growth()?;
         come_and_go(measured).await?;
-        let growth = memory.growth()? - before;
+        let growth = memory.growth()?.saturating_sub(before);
         if growth <= NOISE {
             return Ok(());
         }
