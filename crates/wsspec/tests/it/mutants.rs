@@ -468,11 +468,6 @@ fn is_apart(defect: Option<Defect>, case: &Case) -> bool {
         D::KeepsDescriptors
         | D::KeepsRefusedDescriptors
         | D::KeepsUnfinishedDescriptors => "hostile/descriptors/*",
-        D::KeepsOfConnections
-            if case.id.starts_with("hostile/descriptors/") =>
-        {
-            return false;
-        }
         // What it loses of other connections is a matter of luck.
         D::TlsTailLost => {
             return !case.id.starts_with("6455/10.6/request-with");

@@ -21,7 +21,7 @@ const MIB: u64 = 1 << 20;
 /// So many rounds a server may grow in before it has to have enough.
 const ROUNDS: usize = 8;
 
-family! { MESSAGES, Measured:
+family! { MESSAGES, Measured thorough:
     /// A server keeps no memory for frames that it has answered, however long
     /// the connection lives.
     Guidance "hostile/memory/without-end/" ["6455-10.4-01"]
@@ -37,7 +37,7 @@ family! { MESSAGES, Measured:
     "pongs" (|n| vec![Frame::pong(format!("{n}"))]);
 }
 
-family! { CONNECTIONS, Measured:
+family! { CONNECTIONS, Measured thorough:
     /// A server keeps no memory for connections that have ended.
     Guidance "hostile/memory/without-end/" ["6455-7.1.4-01"]
         seen "WebSocket-Node #192"

@@ -22,7 +22,7 @@ const COUNT: usize = 250;
 /// So many rounds in a row that grow are a leak.
 const ROUNDS: usize = 8;
 
-cases! { Measured:
+cases! { Measured thorough:
     /// Upgrades that are refused leave no descriptors behind.
     Guidance "hostile/descriptors/refused-requests" ["6455-4.2.2-06", "6455-7.1.4-01"]
         seen "nodetool #4673, weavejs #1118"
@@ -40,7 +40,7 @@ cases! { Measured:
         => memory_after(Ends::Unfinished);
 }
 
-family! { PLACES, Measured:
+family! { PLACES, Measured thorough:
     /// The declared number of connections counts those that are open: one that
     /// ends gives its place back, whenever and however it ends.
     Guidance "hostile/connections/place-comes-back/" ["6455-7.1.4-01", "6455-4.2.2-06"]
