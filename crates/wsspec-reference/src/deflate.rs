@@ -21,6 +21,8 @@ pub(crate) struct Negotiated {
     pub(crate) agreement: Option<Agreement>,
     /// Whether the extension was offered, and no offer was possible.
     pub(crate) is_declined: bool,
+    /// Whether a defect takes the offer for an error.
+    pub(crate) is_refused: bool,
 }
 
 impl Negotiated {
@@ -35,6 +37,24 @@ impl Negotiated {
         let mut elements = extensions(fields).unwrap_or_default();
         elements.retain(|element| element.name == NAME);
         let is_offered = !elements.is_empty();
+        let is_small = |value: &Option<String>| value.as_deref() == Some("8");
+        let has_small_window = elements.iter().any(|element| {
+            element
+                .parameters
+                .iter()
+                .any(|(_, value)| is_small(value))
+        });
+        let is_refused = match defect {
+            Some(Defect::OffersAre400) => is_offered,
+            Some(Defect::SmallWindowIs400) => has_small_window,
+            _ => false,
+        };
+        if is_refused {
+            return Self {
+                is_refused,
+                ..Self::default()
+            };
+        }
         match defect {
             Some(Defect::QuotedValueDeclined) if is_quoted() => {
                 elements.clear();
@@ -77,12 +97,13 @@ impl Negotiated {
                     .map(|offer| answer_to(*offer, defect).to_string());
                 all.collect::<Vec<_>>().join(", ")
             }
+            Some(Defect::AcceptedEndsWithSemicolon) => format!("{accepted};"),
             _ => accepted.to_string(),
         };
         Self {
             answer: Some(answer),
             agreement: Some(agreement),
-            is_declined: false,
+            ..Self::default()
         }
     }
 }
@@ -317,8 +338,7 @@ impl Deflate {
         };
         let limit = match self.defect {
             Some(Defect::LimitOfCompressed) => 4 * most,
-            // The whole would take more than this machine should give.
-            Some(Defect::InflatesWhole) => 128 << 20,
+            Some(Defect::InflatesWhole) => 1 << 30,
             _ => most,
         };
         if self.defect == Some(Defect::BlocksReadAgain) {

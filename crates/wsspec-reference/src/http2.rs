@@ -104,6 +104,8 @@ struct Connection {
     stop: mpsc::Sender<()>,
     kept: Vec<Vec<u8>>,
     is_over: bool,
+    /// Whether the end was announced, so that nothing more is answered.
+    is_going: bool,
 }
 
 impl Connection {
@@ -135,6 +137,7 @@ impl Connection {
             stop,
             kept: Vec::new(),
             is_over: false,
+            is_going: false,
         }
     }
 
@@ -205,7 +208,12 @@ impl Connection {
     }
 
     async fn take_frames(&mut self) {
-        while !self.is_over {
+        if self.is_going {
+            // What comes is read, and that is all.
+            _ = self.decoder.next_frame();
+            return;
+        }
+        while !self.is_over && !self.is_going {
             let frame = match self.decoder.next_frame() {
                 Ok(Some(frame)) => frame,
                 Ok(None) => return,
@@ -276,6 +284,11 @@ impl Connection {
 
     async fn take_reset(&mut self, stream: u32) {
         self.resets += 1;
+        if self.resets > TOO_MANY_RESETS && self.has(Defect::Http2GoesAway) {
+            let calm = ErrorCode::ENHANCE_YOUR_CALM;
+            self.send(&Frame::go_away(stream, calm, ""));
+            self.is_going = true;
+        }
         if self.resets > TOO_MANY_RESETS
             && self.has(Defect::Http2ResetsEndServing)
         {

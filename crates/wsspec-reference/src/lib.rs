@@ -40,6 +40,9 @@ const MOST_OF_MESSAGE: u64 = 1 << 20;
 /// The largest of [`Kind::Large`].
 const LARGE: u64 = 16 << 20;
 
+/// The largest of [`Kind::Small`].
+const SMALL: u64 = 8 << 10;
+
 /// The largest head that is read.
 const MOST_OF_HEAD: usize = 64 << 10;
 
@@ -67,6 +70,8 @@ defects! {
     AnyMethod,
     /// Methods are compared without case.
     MethodWithoutCase,
+    /// A CONNECT ends the connection without an answer, which it may.
+    ConnectIsNotAnswered,
     /// HTTP/1.0 is switched.
     Http10IsSwitched,
     /// Host is not looked at.
@@ -77,6 +82,8 @@ defects! {
     UpgradeSubstring,
     /// Upgrade is not looked at.
     UpgradeNotChecked,
+    /// A request that names HTTP/2 alone is switched to WebSocket.
+    UpgradeToHttp2Switched,
     /// Upgrade has to be nothing but `websocket`.
     UpgradeNoList,
     /// `Upgrade` in Connection is compared with case.
@@ -201,6 +208,10 @@ defects! {
     ExtensionUnasked,
     /// The 101 has a Content-Length.
     LengthIn101,
+    /// The lines of a head end with LF alone.
+    LinesEndWithLf,
+    /// A status code is the end of its line.
+    NoBlankAfterStatus,
     /// What comes in one segment with the request is thrown away.
     EarlyFramesLost,
     /// The request has to come in one segment.
@@ -245,6 +256,8 @@ defects! {
     LimitTooLow,
     /// The server pings before it is asked, which it may.
     PingsFirst,
+    /// The server pings all the time, which it may.
+    PingsAllTheTime,
     /// The server sends a Pong before it is asked.
     PongsFirst,
     /// The server says hello before it is asked.
@@ -271,6 +284,8 @@ defects! {
     FragmentsEchoedAlone,
     /// A frame has to come in one segment.
     FrameInOneSegment,
+    /// A frame's header has to come in one segment.
+    HeaderInOneSegment,
     /// The type of a fragmented message is always text.
     FragmentsAreText,
     /// More than 64 fragments are too many.
@@ -337,6 +352,8 @@ defects! {
     EmptyCloseIs1001,
     /// TCP stays open after both Closes.
     TcpStaysOpen,
+    /// Every Close is sent twice.
+    ClosesTwice,
     /// A second Close is answered.
     SecondCloseAnswered,
     /// A Ping behind a Close is answered.
@@ -486,6 +503,8 @@ defects! {
     QueuesWithoutEnd,
     /// The descriptors of lost connections are kept.
     KeepsDescriptors,
+    /// Of each connection that has gone 24 KiB are kept.
+    KeepsSomeOfEach,
     /// A head is read from its beginning whenever more of it has come.
     HeadReadAgain,
     /// An offer is read from its beginning at each of its octets.
@@ -540,6 +559,12 @@ defects! {
     QuotedValueDeclined,
     /// An offer that can't be accepted is refused with 400.
     DeclinesWith400,
+    /// Every offer is refused with 400.
+    OffersAre400,
+    /// An offer of a window of 8 bits is refused with 400.
+    SmallWindowIs400,
+    /// What is accepted ends with a semicolon.
+    AcceptedEndsWithSemicolon,
     /// Every offer is accepted, each with an element of the answer.
     AllOffersAccepted,
     /// Of several offers the last is accepted.
@@ -660,7 +685,7 @@ defects! {
     TlsMayBePassedBy,
     /// TLS ends without a close_notify.
     NoCloseNotify,
-    /// A TLS handshake at a port without TLS is waited for to become HTTP.
+    /// A TLS handshake at a port without TLS gets no answer.
     TlsAwaitedAsHttp,
 
     // WebSocket over HTTP/2.
@@ -733,6 +758,8 @@ defects! {
     Http2ControlOctetsTaken,
     /// Two hundred resets end the serving.
     Http2ResetsEndServing,
+    /// After two hundred resets the server says GOAWAY and waits, which it may.
+    Http2GoesAway,
     /// Every empty frame is kept in an object of its own.
     Http2KeepsEmptyFrames,
     /// A stream that has to wait has room for a long message.
@@ -801,6 +828,8 @@ pub enum Kind {
     Timed,
     /// An echo of up to 1 MiB that agrees to compress.
     Deflate,
+    /// An echo of up to 8 KiB that agrees to compress.
+    Small,
     /// The plain one, behind TLS.
     Secure,
     /// The plain one, behind HTTP/2 that asks for an origin and a credential.
@@ -812,6 +841,7 @@ impl Kind {
     pub fn most(self) -> u64 {
         match self {
             Self::Large => LARGE,
+            Self::Small => SMALL,
             _ => MOST_OF_MESSAGE,
         }
     }
@@ -819,6 +849,9 @@ impl Kind {
 
 /// How long a client of [`Kind::Guarded`] may take for its opening handshake.
 pub const HANDSHAKE: Duration = Duration::from_secs(1);
+
+/// How often a server pings that does so all the time.
+const PING_AGAIN: Duration = Duration::from_millis(20);
 
 /// How often [`Kind::Guarded`] sends a Ping.
 pub const PING: Duration = Duration::from_millis(500);
@@ -853,6 +886,7 @@ struct Shared {
     unfinished: AtomicUsize,
     stopped: AtomicBool,
     kept: Mutex<Vec<TcpStream>>,
+    kept_of_each: Mutex<Vec<Vec<u8>>>,
     decoder: Mutex<Decoder>,
     /// Whether the endpoint ends.
     ending: watch::Sender<bool>,
@@ -868,6 +902,7 @@ impl Shared {
             unfinished: AtomicUsize::new(0),
             stopped: AtomicBool::new(false),
             kept: Mutex::default(),
+            kept_of_each: Mutex::default(),
             decoder: Mutex::new(Decoder::strict(Sender::Client, kind.most())),
             ending: watch::Sender::new(false),
         })
@@ -1190,6 +1225,9 @@ impl Connection {
             match self.defect {
                 Some(Defect::Greets) => self.send(Frame::text("hello")),
                 Some(Defect::PingsFirst) => self.send(Frame::ping("first")),
+                Some(Defect::PingsAllTheTime) => {
+                    self.next_ping = Instant::now();
+                }
                 Some(Defect::PongsFirst) => self.send(Frame::pong("first")),
                 _ => {}
             }
@@ -1201,6 +1239,13 @@ impl Connection {
             .is_some_and(Deflate::has_met_garbage);
         if is_garbage && self.has(Defect::GarbageEndsServing) {
             shared.stopped.store(true, Ordering::Relaxed);
+        }
+        if self.has(Defect::KeepsSomeOfEach) {
+            shared
+                .kept_of_each
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .push(vec![1; 24 << 10]);
         }
         if self.was_reset {
             shared.stopped.fetch_or(
@@ -1226,6 +1271,12 @@ impl Connection {
         let mut received = Vec::with_capacity(16 << 10);
         loop {
             let head = self.read_head(&mut received).await?;
+            if head.method == "CONNECT"
+                && self.has(Defect::ConnectIsNotAnswered)
+            {
+                self.end().await;
+                return None;
+            }
             if self.shared.kind == Kind::Limited
                 && number > CLIENTS
                 && !self.has(Defect::NumberNotKept)
@@ -1320,7 +1371,11 @@ impl Connection {
                 received.drain(..2);
             }
             let is_tls = received.first() == Some(&0x16);
-            if is_tls && !self.has(Defect::TlsAwaitedAsHttp) {
+            if is_tls && self.has(Defect::TlsAwaitedAsHttp) {
+                self.read_to_the_end().await;
+                return None;
+            }
+            if is_tls {
                 return self.give_up(400).await;
             }
             if let Some(length) = http::head_length(received) {
@@ -1483,10 +1538,14 @@ impl Connection {
                     return Some(false);
                 }
                 let deflate = match self.shared.kind {
-                    Kind::Deflate => Negotiated::of(&head.fields, self.defect),
+                    Kind::Deflate | Kind::Small => {
+                        Negotiated::of(&head.fields, self.defect)
+                    }
                     _ => Negotiated::default(),
                 };
-                if deflate.is_declined && self.has(Defect::DeclinesWith400) {
+                if deflate.is_declined && self.has(Defect::DeclinesWith400)
+                    || deflate.is_refused
+                {
                     self.answer(400, "Bad Offer", &[]).await?;
                     return Some(false);
                 }
@@ -1643,6 +1702,9 @@ impl Connection {
             // for 405 and 426 make.
             (Some(Defect::UpgradeNotChecked), Refusal::Upgrade) => {
                 has(&connection, "upgrade")
+            }
+            (Some(Defect::UpgradeToHttp2Switched), Refusal::Upgrade) => {
+                has(&upgrade, "h2c")
             }
             (Some(Defect::UpgradeSubstring), Refusal::Upgrade) => {
                 has(&upgrade, "websocket")
@@ -1816,7 +1878,10 @@ impl Connection {
             true => "HTTP/1.0",
             false => "HTTP/1.1",
         };
-        let mut head = format!("{version} {status} {reason}\r\n");
+        let mut head = match self.has(Defect::NoBlankAfterStatus) {
+            true => format!("{version} {status}\r\n"),
+            false => format!("{version} {status} {reason}\r\n"),
+        };
         for (name, value) in fields {
             head += &format!("{name}: {value}\r\n");
         }
@@ -1824,6 +1889,9 @@ impl Connection {
             head += "Content-Length: 0\r\n";
         }
         head += "\r\n";
+        if self.has(Defect::LinesEndWithLf) {
+            head = head.replace("\r\n", "\n");
+        }
         self.write(&head).await
     }
 
@@ -1877,7 +1945,8 @@ impl Connection {
     async fn read(&mut self, received: &mut Vec<u8>) -> Option<usize> {
         let mut ending = self.shared.ending.subscribe();
         loop {
-            let pings = self.shared.kind == Kind::Guarded;
+            let again = self.has(Defect::PingsAllTheTime);
+            let pings = self.shared.kind == Kind::Guarded || again;
             let next_ping = self.next_ping;
             let out_of_time = self.out_of_time();
             let (mut reading, mut writing) = self.stream.split();
@@ -1896,9 +1965,13 @@ impl Connection {
                     self.queue.drain(..count);
                 }
                 () = sleep_until(next_ping), if pings => {
-                    self.next_ping = next_ping + PING;
+                    self.next_ping = match again {
+                        true => Instant::now() + PING_AGAIN,
+                        false => next_ping + PING,
+                    };
                     self.unanswered_pings += 1;
                     if self.unanswered_pings > 3
+                        && !again
                         && !self.has(Defect::PingsNotCounted)
                     {
                         return None;
@@ -2043,6 +2116,12 @@ impl Connection {
             }
         }
         if self.has(Defect::FrameInOneSegment)
+            && !self.decoder.is_between_frames()
+        {
+            return self.fail(&Violation::NothingToContinue);
+        }
+        if self.has(Defect::HeaderInOneSegment)
+            && self.decoder.partial().is_none()
             && !self.decoder.is_between_frames()
         {
             return self.fail(&Violation::NothingToContinue);
@@ -2489,6 +2568,9 @@ impl Connection {
         } else {
             self.send(answer.clone());
         }
+        if self.has(Defect::ClosesTwice) {
+            self.send(answer.clone());
+        }
         if self.has(Defect::TextBehindOwnClose) {
             self.send(Frame::text("late"));
         }
@@ -2527,6 +2609,9 @@ impl Connection {
             _ => violation.status_code(),
         };
         self.send(Frame::close(code, ""));
+        if self.has(Defect::ClosesTwice) {
+            self.send(Frame::close(code, ""));
+        }
         Goes::Down
     }
 

@@ -1,6 +1,7 @@
 //! The dialer: before the 101, where the connection still speaks HTTP.
 
 use std::fmt;
+use std::sync::PoisonError;
 
 use bytes::{Bytes, BytesMut};
 use rfc6455::handshake::{self, BadAnswer, MalformedHead, ResponseHead};
@@ -9,7 +10,7 @@ use rfc7692::Agreement;
 use crate::content::Content;
 use crate::endpoint::Endpoint;
 use crate::http2;
-use crate::peer::Peer;
+use crate::peer::{Other, Peer};
 use crate::record::{End, What};
 use crate::stream::Over;
 use crate::verdict::{Finding, Verdict};
@@ -105,7 +106,9 @@ impl fmt::Display for Reply {
             Self::TooLong => {
                 write!(f, "a head of more than {MOST_OF_HEAD} octets")
             }
-            Self::End(end) => write!(f, "no answer but {end}"),
+            Self::End(end) => {
+                write!(f, "the end of the connection ({end}) and no answer")
+            }
             Self::Silence(patience) => {
                 write!(f, "no complete answer within {patience:?}")
             }
@@ -542,9 +545,10 @@ async fn exchange(
     match request.write {
         Write::AtOnce => wire.write(&octets).await?,
         Write::OctetByOctet => {
+            let mut other = Other::default();
             for octet in octets.chunks(1) {
                 wire.write(octet).await?;
-                tokio::task::yield_now().await;
+                other.echoes(&wire.setting).await;
             }
         }
         Write::UntilAnswered(count) => {
@@ -731,6 +735,22 @@ impl Answer {
             Reply::Head(head) => Ok(head),
             other => Err(Finding::violation("an HTTP answer", other)),
         }
+    }
+
+    /// The bytes of the head, if one came, as they were on the wire.
+    #[must_use]
+    pub fn head_octets(&self) -> Vec<u8> {
+        let record = self.wire.record.lock();
+        let record = record.unwrap_or_else(PoisonError::into_inner);
+        let head = record
+            .events()
+            .iter()
+            .rev()
+            .find_map(|event| match &event.what {
+                What::ReceivedHead(octets) => Some(octets.to_vec()),
+                _ => None,
+            });
+        head.unwrap_or_default()
     }
 
     /// Whether a 100 (Continue) came before it.

@@ -441,6 +441,12 @@ impl Http2Peer {
                 Finding::violation("frames that a server may send", violation)
             })?;
             if let Some(frame) = frame {
+                if frame.opcode == rfc6455::Opcode::PING {
+                    // What every client has to answer is no case's matter.
+                    let pong = rfc6455::Frame::pong(frame.payload);
+                    self.send_on(stream, pong).await?;
+                    continue;
+                }
                 return Ok(Ok(frame));
             }
             match self.next_on(stream).await? {
@@ -639,7 +645,8 @@ impl Http2Peer {
     }
 
     /// Waits until the server has read all that was sent, or has ended: a PING
-    /// is answered in its turn. What comes meanwhile is read over.
+    /// is answered in its turn, and who has said GOAWAY need not answer. What
+    /// comes meanwhile is read over.
     ///
     /// # Errors
     ///
@@ -651,7 +658,10 @@ impl Http2Peer {
             match self.read_frame().await? {
                 Ok((_, Payload::PingAck(FENCE))) => return Ok(()),
                 Ok((frame, payload)) => {
-                    self.take(frame, payload).await?;
+                    let event = self.take(frame, payload).await?;
+                    if let Some(Event::GoAway(_)) = event {
+                        return Ok(());
+                    }
                 }
                 Err(Event::Silence(patience)) => {
                     return Err(Finding::violation(

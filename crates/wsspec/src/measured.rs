@@ -75,7 +75,10 @@ impl Measured {
         let tried = async {
             peer.expect_nothing().await?;
             peer.send(Frame::close_without_code()).await?;
-            peer.expect_close().await?;
+            // Whether a Close is answered is another case's matter.
+            if !matches!(peer.next().await?, Incoming::Close(_)) {
+                return Ok(());
+            }
             // Its place has to be free where places are counted; elsewhere
             // nobody waits for TCP.
             if are_counted {
@@ -85,7 +88,7 @@ impl Measured {
         };
         let tried = tried.await.map_err(|finding: Finding| {
             Finding::Blocked(format!(
-                "no text is echoed and no Close answered: {}",
+                "no text is echoed on a server of its own: {}",
                 finding.got()
             ))
         });

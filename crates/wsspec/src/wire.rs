@@ -51,6 +51,7 @@ impl Setting {
 pub(crate) struct Wire {
     pub(crate) endpoint: Arc<Endpoint>,
     pub(crate) record: SharedRecord,
+    pub(crate) setting: Setting,
     stream: Stream,
     received: usize,
     /// What has come while something was written, and nobody has read.
@@ -122,6 +123,7 @@ impl Wire {
         Ok(Self {
             endpoint,
             record,
+            setting: setting.clone(),
             stream,
             received: 0,
             unread: BytesMut::new(),
@@ -241,6 +243,25 @@ impl Wire {
             }
         }
         Ok(())
+    }
+
+    /// Whether the server takes nothing more, so that nothing is written.
+    pub(crate) fn is_deaf(&self) -> bool {
+        self.deaf
+    }
+
+    /// Writes nothing more: a frame that has begun stays unfinished.
+    pub(crate) fn stop_writing(&mut self) {
+        if !self.deaf {
+            self.deaf = true;
+            self.note(What::SendFailed);
+        }
+    }
+
+    /// Whether the server's program has read all that was written; `None` if
+    /// this machine does not know.
+    pub(crate) fn is_all_read(&self) -> Option<bool> {
+        is_all_read(self.stream.tcp()?)
     }
 
     fn not_read(&mut self) -> Finding {
@@ -413,4 +434,17 @@ impl Wire {
             _ => None,
         }
     }
+}
+
+/// Whether nothing waits to be read at the server's end.
+#[cfg(target_os = "linux")]
+fn is_all_read(stream: &tokio::net::TcpStream) -> Option<bool> {
+    let server = stream.peer_addr().ok()?;
+    let unread = crate::sock_diag::unread(server, stream.local_addr().ok()?)?;
+    Some(unread == 0)
+}
+
+#[cfg(not(target_os = "linux"))]
+fn is_all_read(_stream: &tokio::net::TcpStream) -> Option<bool> {
+    None
 }

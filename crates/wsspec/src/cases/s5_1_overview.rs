@@ -91,26 +91,40 @@ pub(super) async fn every_frame(
                 },
             ),
         )),
-        None => conversation.map_err(|finding| {
-            Finding::Blocked(format!(
-                "the conversation ended before its end: {}",
-                finding.got()
-            ))
-        }),
+        None => conversation,
     }
 }
 
 /// Makes the server send a frame of each kind that it has to send.
 async fn conversation(peer: &mut Peer) -> Verdict {
-    for frame in [Frame::text("text"), Frame::binary(vec![0; 126])] {
+    let is_shown_by = |case| {
+        move |finding: Finding| {
+            let got = finding.got();
+            let what = format!("the conversation has no such frame: {got}");
+            Finding::shown_by(what, case)
+        }
+    };
+    for (frame, case) in [
+        (
+            Frame::text("text"),
+            "6455/8.1/text-is-echoed/plain-68656c6c6f24776f726c64",
+        ),
+        (
+            Frame::binary(vec![0; 126]),
+            "6455/5.2/any-length-is-echoed/binary-126",
+        ),
+    ] {
         peer.send(frame.clone()).await?;
-        peer.expect(frame).await?;
+        let echoed = peer.expect(frame).await;
+        echoed.map_err(is_shown_by(case))?;
     }
     peer.send(Frame::ping(vec![0xff; 125])).await?;
-    peer.expect(Frame::pong(vec![0xff; 125])).await?;
+    let answered = peer.expect(Frame::pong(vec![0xff; 125])).await;
+    answered.map_err(is_shown_by("6455/5.5.2/ping-is-answered/longest"))?;
     peer.send(Frame::close(StatusCode::NORMAL_CLOSURE, ""))
         .await?;
-    peer.expect_close().await.map(drop)
+    let answered = peer.expect_close().await.map(drop);
+    answered.map_err(is_shown_by("6455/5.5.1/close-is-answered/code"))
 }
 
 async fn who_speaks_first(peer: &mut Peer) -> Verdict {

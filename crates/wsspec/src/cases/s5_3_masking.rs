@@ -2,7 +2,7 @@
 
 use rfc6455::{Frame, MaskingKey};
 
-use crate::case::cases;
+use crate::case::{cases, family};
 use crate::peer::Peer;
 use crate::verdict::Verdict;
 
@@ -21,13 +21,24 @@ cases! { Peer:
         => any_length_with([0x80, 0, 0, 1]);
     /// Wherever a masked frame is cut, its payload is unmasked right.
     Must "6455/5.3/any-cut-is-unmasked" ["6455-5.3-01", "6455-5.4-09"]
+        => any_cut(b"any cut will do".len());
+}
+
+family! { CUT_HEADERS, Peer:
+    /// Wherever the header of a longer frame is cut, it is read as one, and the
+    /// payload is unmasked right.
+    Must "6455/5.3/any-cut-of-a-header/" ["6455-5.3-01", "6455-5.4-09"]
         => any_cut;
+
+    "8-bytes" (300);
+    "14-bytes" (65_536);
 }
 
 const KEY: MaskingKey = MaskingKey([0x12, 0x9c, 0x5e, 0xf1]);
 
 async fn any_length_with(peer: &mut Peer, key: [u8; 4]) -> Verdict {
-    for length in 0..36_u8 {
+    // An empty payload has nothing to unmask.
+    for length in 1..36_u8 {
         let payload: Vec<u8> =
             (0..length).map(|n| n.wrapping_mul(37)).collect();
         let frame = Frame::binary(payload);
@@ -38,14 +49,29 @@ async fn any_length_with(peer: &mut Peer, key: [u8; 4]) -> Verdict {
     Ok(())
 }
 
-async fn any_cut(peer: &mut Peer) -> Verdict {
-    let frame = Frame::binary("any cut will do");
+/// Payload bytes that are cut off beside the header.
+const BESIDE: usize = 3;
+
+/// A short frame is cut everywhere, a longer one in its header and right after
+/// it.
+async fn any_cut(peer: &mut Peer, length: usize) -> Verdict {
+    let payload = b"any cut will do"
+        .iter()
+        .copied()
+        .cycle()
+        .take(length);
+    let frame = Frame::binary(payload.collect::<Vec<_>>());
     let mut octets = Vec::new();
     frame.clone().masked(KEY).encode(&mut octets);
-    for cut in 1..octets.len() {
+    let header = octets.len() - length;
+    let last = match length {
+        0..=125 => octets.len() - 1,
+        _ => header + BESIDE,
+    };
+    for cut in 1..=last {
         let (first, second) = octets.split_at(cut);
         peer.send_octets(first).await?;
-        tokio::task::yield_now().await;
+        peer.apart().await;
         peer.send_octets(second).await?;
         peer.expect(frame.clone()).await?;
     }

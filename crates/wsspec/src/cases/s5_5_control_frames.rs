@@ -3,7 +3,7 @@
 use rfc6455::{Frame, Opcode, StatusCode};
 
 use super::s5_1_overview::every_frame;
-use super::s5_4_fragmentation::two_pings_between_fragments;
+use super::s5_4_fragmentation::{two, two_pings_between_fragments};
 use super::{expect_answer_to_1000, fails, not_as_a_close, until_failed};
 use crate::case::cases;
 use crate::peer::{Cut, Incoming, Peer};
@@ -36,7 +36,7 @@ cases! { Peer:
         => close_is_answered(Frame::close_without_code());
     /// A Close with a status code is answered with a Close.
     Must "6455/5.5.1/close-is-answered/code" ["6455-5.5.1-04"] autobahn "7.3.3"
-        => close_is_answered(close(1000, b""));
+        => plain_close_is_answered;
     /// A Close with a reason is answered with a Close.
     Must "6455/5.5.1/close-is-answered/reason" ["6455-5.5.1-04"] autobahn "7.3.4"
         => close_is_answered(close(1000, b"Hello World!"));
@@ -55,6 +55,10 @@ cases! { Peer:
     /// The answer to a Close repeats its status code, also an application's.
     Should "6455/5.5.1/answer-repeats-the-code/4999" ["6455-5.5.1-06"]
         => answer_repeats(4999);
+    /// The answer to a Close repeats its status code, also between the
+    /// fragments of a message.
+    Should "6455/5.5.1/answer-repeats-the-code/inside-a-message" ["6455-5.5.1-06", "6455-5.4-04"]
+        => answer_repeats_inside_a_message;
     /// A Close without a code is answered without a code, or with 1000: 1005
     /// stands for it only inside the endpoint.
     Should "6455/5.5.1/empty-close-has-no-code" ["6455-7.1.5-01"]
@@ -172,9 +176,15 @@ pub(super) async fn close_fails(peer: &mut Peer, frame: Frame) -> Verdict {
     not_as_a_close(&until_failed(peer, &[]).await?)
 }
 
+/// The case that shows a server that answers no Close.
+async fn plain_close_is_answered(peer: &mut Peer) -> Verdict {
+    peer.send(close(1000, b"")).await?;
+    peer.expect_close().await.map(drop)
+}
+
 async fn close_is_answered(peer: &mut Peer, frame: Frame) -> Verdict {
     peer.send(frame).await?;
-    peer.expect_close().await.map(drop)
+    peer.answer_to_close().await.map(drop)
 }
 
 async fn close_after_message(peer: &mut Peer) -> Verdict {
@@ -186,11 +196,21 @@ async fn close_after_message(peer: &mut Peer) -> Verdict {
 
 async fn answer_repeats(peer: &mut Peer, code: u16) -> Verdict {
     peer.send(close(code, b"reason")).await?;
-    let answer = peer.expect_close().await?;
+    repeats(&peer.answer_to_close().await?, code)
+}
+
+fn repeats(answer: &Incoming, code: u16) -> Verdict {
     if answer.status_code() == Some(StatusCode(code)) {
         return Ok(());
     }
     Err(Finding::violation(format_args!("CLOSE {code}"), answer))
+}
+
+async fn answer_repeats_inside_a_message(peer: &mut Peer) -> Verdict {
+    let [first, last] = two();
+    peer.send_cut(Cut::Together, [first, close(1000, b""), last])
+        .await?;
+    repeats(&peer.answer_to_close().await?, 1000)
 }
 
 async fn empty_close_has_no_code(peer: &mut Peer) -> Verdict {
@@ -201,7 +221,7 @@ async fn empty_close_has_no_code(peer: &mut Peer) -> Verdict {
 
 async fn tcp_ends_after_both_closes(peer: &mut Peer) -> Verdict {
     peer.send(close(1000, b"")).await?;
-    peer.expect_close().await?;
+    peer.answer_to_close().await?;
     peer.expect_end().await.map(drop)
 }
 
@@ -213,6 +233,9 @@ async fn nothing_comes_after_own_close(peer: &mut Peer) -> Verdict {
     loop {
         match peer.next().await? {
             Incoming::Close(_) => break,
+            got @ (Incoming::End(_) | Incoming::Silence(_)) => {
+                return Err(peer.no_answer_to_close(got).await);
+            }
             got if got == Incoming::from(text(echoes)) => echoes += 1,
             got => {
                 return Err(Finding::violation(
@@ -222,23 +245,46 @@ async fn nothing_comes_after_own_close(peer: &mut Peer) -> Verdict {
             }
         }
     }
-    peer.expect_end().await.map(drop)
+    nothing_more_but_closes(peer).await
+}
+
+/// Holds if nothing comes up to the end. That there is one, and that the
+/// server closes but once, are other cases' matters.
+async fn nothing_more_but_closes(peer: &mut Peer) -> Verdict {
+    loop {
+        match peer.next().await? {
+            Incoming::End(_) | Incoming::Silence(_) => return Ok(()),
+            Incoming::Close(_) => {}
+            got => return Err(Finding::violation("nothing more", got)),
+        }
+    }
 }
 
 async fn close_is_answered_soon(peer: &mut Peer) -> Verdict {
     peer.send(close(1000, b"")).await?;
     match peer.acts_soon().await? {
         Some(Incoming::Close(_)) => Ok(()),
+        Some(got @ Incoming::End(_)) => Err(peer.no_answer_to_close(got).await),
         Some(got) => Err(Finding::violation("a CLOSE", got)),
-        None => Err(Finding::violation("a CLOSE", "nothing for so long")),
+        None => {
+            let silence = Incoming::Silence(peer.patience() / 2);
+            Err(peer.no_answer_to_close(silence).await)
+        }
     }
 }
 
 async fn nothing_counts_after_close(peer: &mut Peer, behind: Frame) -> Verdict {
+    let is_close = behind.opcode == Opcode::CLOSE;
     peer.send_cut(Cut::Together, [close(1000, b""), behind])
         .await?;
-    peer.expect_close().await?;
-    peer.expect_end().await.map(drop)
+    peer.answer_to_close().await?;
+    if !is_close {
+        return nothing_more_but_closes(peer).await;
+    }
+    match peer.next().await? {
+        Incoming::End(_) | Incoming::Silence(_) => Ok(()),
+        got => Err(Finding::violation("nothing more", got)),
+    }
 }
 
 async fn ping_is_answered(

@@ -29,7 +29,7 @@ family! { LOST, Peer:
 async fn tcp_ends_in_order(peer: &mut Peer) -> Verdict {
     peer.send(Frame::close(StatusCode::NORMAL_CLOSURE, ""))
         .await?;
-    peer.expect_close().await?;
+    peer.answer_to_close().await?;
     match peer.expect_end().await? {
         End::Fin => Ok(()),
         other => Err(Finding::violation(End::Fin, other)),

@@ -5,12 +5,17 @@ use rfc6455::{Frame, StatusCode};
 use super::s5_5_control_frames::close_fails;
 use crate::case::{cases, family};
 use crate::peer::{Cut, Incoming, Peer};
+use crate::record::End;
 use crate::verdict::{Finding, Verdict};
 
 cases! { Peer:
     /// What becomes of messages that a Close follows at once is left open.
     May "6455/5.5.1/messages-before-a-close" ["6455-5.5.1-07"] autobahn "7.1.6"
         => messages_before_a_close;
+    /// Messages that a Close follows at once are echoed whole and in order, or
+    /// not at all; then the Close comes.
+    Must "6455/5.5.1/echoes-before-a-close-are-whole" ["6455-5.5.1-04", "6455-6.1-01", "6455-5.5.1-03"]
+        => echoes_before_a_close_are_whole;
 }
 
 family! { VALID, Peer:
@@ -87,7 +92,7 @@ family! { OUT_OF_RANGE, Peer:
 async fn valid_code_is_answered(peer: &mut Peer, code: u16) -> Verdict {
     peer.send(Frame::close(StatusCode(code), ""))
         .await?;
-    let answer = peer.expect_close().await?;
+    let answer = peer.answer_to_close().await?;
     match answer.status_code() {
         None | Some(StatusCode::NORMAL_CLOSURE) => Ok(()),
         Some(answered) if answered == StatusCode(code) => Ok(()),
@@ -102,17 +107,71 @@ async fn invalid_code_fails(peer: &mut Peer, code: u16) -> Verdict {
     close_fails(peer, Frame::close(StatusCode(code), "")).await
 }
 
-async fn messages_before_a_close(peer: &mut Peer) -> Verdict {
+/// A long text and a short one.
+fn long_and_short() -> [Frame; 2] {
     let long = b"BAsd7&jh23"
         .iter()
         .copied()
         .cycle()
         .take(262_144);
     let long = Frame::text(long.collect::<Vec<_>>());
-    let short = Frame::text("Hello World!");
+    [long, Frame::text("Hello World!")]
+}
+
+async fn echoes_before_a_close_are_whole(peer: &mut Peer) -> Verdict {
+    let [long, short] = long_and_short();
+    let close = Frame::close(StatusCode::NORMAL_CLOSURE, "");
+    let frames = [long.clone(), short.clone(), close];
+    peer.send_cut(Cut::Together, frames).await?;
+    let mut echoes = [long, short].map(Incoming::from).into_iter();
+    loop {
+        match peer.next().await? {
+            got @ Incoming::Close(_) => {
+                let length = 262_144;
+                let code = got.status_code();
+                if code == Some(StatusCode::MESSAGE_TOO_BIG) {
+                    let echo = "the echoes, and a CLOSE";
+                    let finding = peer.instead_of_message(length, echo, got);
+                    return Err(finding.await);
+                }
+                return Ok(());
+            }
+            // What was on its way went with it.
+            Incoming::End(End::Reset) => {
+                return Err(Finding::Observed(
+                    "RST takes along what the client has not read yet; \
+                     6455/7.1.1/tcp-ends-in-order shows it"
+                        .to_owned(),
+                ));
+            }
+            got @ Incoming::End(_) if peer.ended_inside_a_frame() => {
+                return Err(Finding::violation(
+                    "an end between two frames",
+                    format_args!("{got} inside a frame"),
+                ));
+            }
+            got @ (Incoming::End(_) | Incoming::Silence(_)) => {
+                return Err(peer.no_answer_to_close(got).await);
+            }
+            // It may come unasked.
+            Incoming::Pong(_) => {}
+            // One may be left out, and the order stays.
+            got if echoes.any(|echo| echo == got) => {}
+            got => {
+                return Err(Finding::violation(
+                    "the echo of a message, or a CLOSE",
+                    got,
+                ));
+            }
+        }
+    }
+}
+
+async fn messages_before_a_close(peer: &mut Peer) -> Verdict {
+    let [long, short] = long_and_short();
     let frames = [
-        long.clone(),
-        short.clone(),
+        long,
+        short,
         Frame::close(StatusCode::NORMAL_CLOSURE, ""),
         Frame::ping(""),
     ];

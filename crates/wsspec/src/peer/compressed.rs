@@ -203,17 +203,18 @@ impl Peer {
                 None => vec![frame],
             };
             let octets = self.encode(frames);
-            self.wire.write(&octets).await?;
+            self.write(&octets).await?;
             if !self.wire.endpoint.full_volume {
                 self.step();
             }
             match self.next().await {
                 Ok(got) if got == Incoming::from(message) => came += 1,
                 Ok(got) => {
-                    break Err(Finding::violation(
-                        format_args!("the echo of message {}", came + 1),
-                        got,
-                    ));
+                    let expected = format!("the echo of message {}", came + 1);
+                    let length = length as u64;
+                    let finding =
+                        self.instead_of_message(length, expected, got);
+                    break Err(finding.await);
                 }
                 Err(finding) => break Err(finding),
             }

@@ -73,6 +73,10 @@ const MEETS: &[(Meets, &str)] = &[
     (Meets::Guarded, "6455/10.2/*"),
     (Meets::Guarded, "6455/4.2.1/request-without-origin"),
     (Meets::Guarded, "6455/4.2.2/known-subprotocol"),
+    (
+        Meets::Guarded,
+        "6455/4.2.2/subprotocol-only-if-offered/known",
+    ),
     (Meets::Guarded, "9110/11.6.1/*"),
     (Meets::Guarded, "hostile/access/*"),
     (Meets::Guarded, "hostile/slow/*"),
@@ -150,6 +154,16 @@ fn is_met(defect: Option<Defect>, meets: Meets) -> bool {
         | D::FailsWith1000
         | D::FailsWith1011
         | D::FailsAndStaysOpen => &[Meets::Plain, Meets::Deflate],
+        D::PingsAllTheTime => &[
+            Meets::Plain,
+            Meets::Large,
+            Meets::Alone,
+            Meets::Process,
+            Meets::Deflate,
+            Meets::Secure,
+            Meets::Http2,
+        ],
+        D::SubprotocolsAsOffered => &[Meets::Plain, Meets::Guarded],
         D::NoTakeoverNotKept
         | D::ServerWindowNotKept
         | D::NeverCompresses
@@ -275,7 +289,8 @@ fn is_apart(defect: Option<Defect>, case: &Case) -> bool {
     let Some(defect) = defect else { return false };
     let kind = match defect {
         D::HeadReadAgain | D::OfferReadAgain => "hostile/processor/*",
-        D::KeepsDescriptors => "hostile/descriptors/*",
+        D::KeepsDescriptors | D::KeepsSomeOfEach => "hostile/descriptors/*",
+        D::PingsAllTheTime => "hostile/*",
         _ if defect >= D::ShutdownSilent => "hostile/shutdown/*",
         _ => "hostile/memory/*",
     };
@@ -790,6 +805,22 @@ fn check_explained(bugs: &ByDefect<&str>) {
 }
 
 const HOW: &str = "`BLESS=1 cargo test -p wsspec --test it mutants` writes it";
+
+/// A server that keeps no limit has to live on, and the machine with it.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_bomb_is_no_larger_than_what_proves_it() {
+    let id = "hostile/memory/compressed-bomb";
+    let bomb: Vec<_> = cases::all().filter(|it| it.id == id).collect();
+    let whole = Some(Defect::InflatesWhole);
+    let judged = as_process(Kind::Deflate, whole, bomb).await;
+    let finding = judged[0].finding.as_ref();
+    let got = finding.expect("a violation").got();
+    let grown = got
+        .split(' ')
+        .next()
+        .and_then(|it| it.parse().ok());
+    assert!(grown.is_some_and(|mib: u64| mib < 160), "{got}");
+}
 
 #[test]
 fn every_defect_is_in_the_catalogue_once() {
