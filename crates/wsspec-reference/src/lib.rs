@@ -38,7 +38,7 @@ use deflate::{Deflate, Negotiated};
 const MOST_OF_MESSAGE: u64 = 1 << 20;
 
 /// The largest of [`Kind::Large`].
-const LARGE: u64 = 16 << 20;
+const LARGE: u64 = 17 << 20;
 
 /// The largest of [`Kind::Small`].
 const SMALL: u64 = 8 << 10;
@@ -254,6 +254,14 @@ defects! {
     LimitNotKept,
     /// The limit is half of what is declared.
     LimitTooLow,
+    /// A header that is cut inside its length is an error.
+    LengthCutIsError,
+    /// A header that is cut before the end of its key is an error.
+    KeyCutIsError,
+    /// Only the first frame of a connection is looked at.
+    FirstFrameAloneJudged,
+    /// Inside a message no frame is looked at.
+    InsideNotJudged,
     /// The server pings before it is asked, which it may.
     PingsFirst,
     /// The server pings all the time, which it may.
@@ -272,6 +280,20 @@ defects! {
     WrongOctets,
     /// An echo ends after 65,535 octets.
     EchoCut,
+    /// An echo that fills a buffer of 4,096 with its header ends with NUL.
+    FullBufferEndsWithNul,
+    /// A message of more than 16 MiB comes back empty.
+    LongComesBackEmpty,
+    /// A long text is decoded in parts of 8,192, each by itself.
+    TextDecodedInParts,
+    /// The echo of a short message overtakes that of a long one.
+    ShortOvertakesLong,
+    /// The first message says which type all have.
+    FirstDecidesType,
+    /// Where a control frame comes first the first message is lost.
+    LostBehindControl,
+    /// The 65,536th message of a connection fails it.
+    MessagesCountedIn16Bits,
     /// An empty message is not echoed.
     EmptyNotEchoed,
     /// An echo comes in two fragments with a Ping between them, which it may.
@@ -298,6 +320,12 @@ defects! {
     EmptyLastFragmentIgnored,
     /// A Ping inside a message is answered when the message is complete.
     PongHeldBack,
+    /// A control frame inside a message makes a text of it.
+    ControlMakesText,
+    /// Control frames inside a message count for its length.
+    ControlCountsForLimit,
+    /// A control frame inside a message lets its length be forgotten.
+    ControlResetsLimit,
     /// A Pong inside a message ends the message.
     PongEndsMessage,
     /// A Close inside a message is a protocol error.
@@ -324,6 +352,14 @@ defects! {
     PongPadded,
     /// The answer to a Close overtakes what is still to be sent.
     CloseOvertakes,
+    /// A Close throws away what is half sent, and is not answered then.
+    CloseCutsFrame,
+    /// A Close that the end of the client's side follows is not answered.
+    FinOutrunsClose,
+    /// The answer to a Close repeats the first hundred octets of its reason.
+    ReasonCut,
+    /// A server that sends its Close first ends TCP at once.
+    OwnCloseEndsTcp,
     /// TCP ends with RST after both Closes.
     ResetsAfterClose,
     /// The end of the client's side is not noticed.
@@ -402,6 +438,14 @@ defects! {
     Utf8AtFrameEnd,
     /// Each fragment of a text has to be UTF-8 by itself.
     Utf8EachFrameAlone,
+    /// What a control frame carries goes through the validator of the text.
+    ControlIsText,
+    /// A control frame lets an unfinished character be forgotten.
+    ControlEndsCharacter,
+    /// A fault at the end of a block of 16 octets is overlooked.
+    FaultAtBlockEnd,
+    /// Behind the first 64 octets text is not looked at.
+    FaultFarIn,
     /// Text that is not UTF-8 is a protocol error.
     NotUtf8Is1002,
 
@@ -479,6 +523,42 @@ defects! {
     PingsNotCounted,
     /// The Close of the client is waited for, however long it takes.
     CloseAwaited,
+    /// The deadline for the opening handshake goes on behind the 101.
+    HandshakeTimerGoesOn,
+    /// The Pongs of a client are not read.
+    PongsNotRead,
+    /// A Pong counts in the first half of the time between two Pings alone.
+    LatePongsNotRead,
+    /// Each Ping has to be answered, not only the last of several.
+    EachPingCounted,
+    /// A Pong that nobody has asked for is an offence.
+    OtherPongsRefused,
+    /// A Pong carries what the server's own Ping carried.
+    PongIsOwnPing,
+    /// Only a Pong says that a client is there, not what it sends.
+    OctetsNoLife,
+    /// The timer of the HTTP server cuts a silent connection off.
+    HttpTimerGoesOn,
+    /// The timer of the HTTP server answers on an open connection.
+    HttpTimerAnswers,
+    /// A request may take so long, and the WebSocket is a part of it.
+    RequestTimed,
+    /// Messages do not keep a connection from being idle.
+    MessagesAreIdle,
+    /// Connections become less old than declared.
+    LessOld,
+    /// A client has an eighth of the declared time to read.
+    SendTimedTooShort,
+
+    // A client that does not read for a while.
+    /// What a write does not take at once is forgotten.
+    ShortWriteForgotten,
+    /// A Pong is written into the middle of what is half sent.
+    PongInsideFrame,
+    /// Messages for which there is no room are not sent.
+    DropsWhenFull,
+    /// When there has been no room once, nothing more is read.
+    StuckWhenFull,
 
     // Other connections.
     /// The first connection that ends with RST ends the accepting.
@@ -505,6 +585,18 @@ defects! {
     KeepsDescriptors,
     /// Of each connection that has gone 24 KiB are kept.
     KeepsSomeOfEach,
+    /// Every frame leaves some hundred octets behind.
+    KeepsOfFrames,
+    /// Every connection leaves 24 KiB behind.
+    KeepsOfConnections,
+    /// What has come of a message is copied at its fragments.
+    CopiesAtFragments,
+    /// There is always something that looks for work.
+    SpinsAlways,
+    /// A connection that is lost inside a frame is read again and again.
+    SpinsWhenLost,
+    /// What there is no room for is written again and again.
+    SpinsWhenFull,
     /// A head is read from its beginning whenever more of it has come.
     HeadReadAgain,
     /// An offer is read from its beginning at each of its octets.
@@ -797,6 +889,24 @@ impl Defect {
                 | Self::Utf8AtMessageEnd
                 | Self::Utf8AtFrameEnd
                 | Self::Utf8EachFrameAlone
+                | Self::FirstFrameAloneJudged
+                | Self::InsideNotJudged
+                | Self::ControlIsText
+                | Self::ControlEndsCharacter
+                | Self::FaultAtBlockEnd
+                | Self::FaultFarIn
+        )
+    }
+
+    /// Whether what is to be sent waits in a queue while more is read.
+    fn queues(self) -> bool {
+        matches!(
+            self,
+            Self::QueuesWithoutEnd
+                | Self::CloseCutsFrame
+                | Self::PongInsideFrame
+                | Self::DropsWhenFull
+                | Self::StuckWhenFull
         )
     }
 }
@@ -999,7 +1109,7 @@ pub fn serve_as_child(kind: Kind, defect: Option<Defect>) {
             match ending.defect {
                 Some(Defect::ShutdownWaits) => std::future::pending().await,
                 Some(Defect::ShutdownAccepts) => sleep(3 * SHUTDOWN).await,
-                _ => sleep(SHUTDOWN / 5).await,
+                _ => sleep(SHUTDOWN / 2).await,
             }
             _ = end.send(());
         });
@@ -1059,6 +1169,13 @@ async fn serve_plain(
     let mut listener = Some(listener);
     let mut ending = shared.ending.subscribe();
     let mut connections = JoinSet::new();
+    if shared.has(Defect::SpinsAlways) {
+        connections.spawn(async {
+            loop {
+                tokio::task::yield_now().await;
+            }
+        });
+    }
     let mut panics = 0;
     loop {
         let accepting = async {
@@ -1139,7 +1256,22 @@ struct Connection {
     /// Whether the credential was right once.
     was_let_in: bool,
     unanswered_pings: u32,
+    /// Whether it has sent a Ping.
+    has_pinged: bool,
     next_ping: Instant,
+    /// Whether its Close came before the client's.
+    closes_first: bool,
+    /// How many frames have come, and how many messages.
+    frames: usize,
+    messages: usize,
+    /// What does not count for the length of the message, or counts in
+    /// addition to it.
+    uncounted: usize,
+    counted: usize,
+    /// Echoes that others overtake.
+    late: Vec<Frame>,
+    first_opcode: Option<Opcode>,
+    is_stuck: bool,
     opened: Instant,
     idle_from: Instant,
 }
@@ -1195,7 +1327,16 @@ impl Connection {
             was_reset: false,
             was_let_in: false,
             unanswered_pings: 0,
+            has_pinged: false,
             next_ping: Instant::now() + PING,
+            closes_first: false,
+            frames: 0,
+            messages: 0,
+            uncounted: 0,
+            counted: 0,
+            late: Vec::new(),
+            first_opcode: None,
+            is_stuck: false,
             opened: Instant::now(),
             idle_from: Instant::now(),
         }
@@ -1219,6 +1360,7 @@ impl Connection {
         };
         if opened.is_some() {
             self.is_open = true;
+            self.next_ping = Instant::now() + PING;
             if self.has(Defect::LargeBuffers) {
                 self.kept.push(vec![1; 1 << 20]);
             }
@@ -1232,6 +1374,13 @@ impl Connection {
                 _ => {}
             }
             while self.exchange().await == Some(Goes::On) {}
+        }
+        if self.has(Defect::KeepsOfConnections) {
+            std::mem::forget(vec![1_u8; 24 << 10]);
+        }
+        let is_lost = self.is_open && !self.decoder.is_between_frames();
+        while is_lost && self.has(Defect::SpinsWhenLost) {
+            tokio::task::yield_now().await;
         }
         let is_garbage = self
             .deflate
@@ -1907,18 +2056,7 @@ impl Connection {
         let goes = self.answer_frames().await;
         self.swap_shared_buffer();
         let out = std::mem::take(&mut self.out);
-        if self.has(Defect::QueuesWithoutEnd) {
-            self.queue.extend_from_slice(&out);
-        } else {
-            let timed = self.shared.kind == Kind::Timed
-                && !self.has(Defect::SendNotTimed);
-            let writing = self.stream.write_all(&out);
-            let written = match timed {
-                true => timeout(SEND, writing).await.ok()?,
-                false => writing.await,
-            };
-            self.noted(written)?;
-        }
+        self.write_out(out, goes == Goes::Down).await?;
         if goes == Goes::Down {
             let queue = std::mem::take(&mut self.queue);
             let written = self.stream.write_all(&queue).await;
@@ -1940,6 +2078,91 @@ impl Connection {
         (count > 0).then_some(Goes::On)
     }
 
+    /// Writes what is to be sent, or puts it into the queue.
+    async fn write_out(&mut self, out: Vec<u8>, is_last: bool) -> Option<()> {
+        const FULL: usize = 1 << 20;
+        if self.defect.is_some_and(Defect::queues) {
+            let is_full = self.queue.len() > FULL;
+            if is_last
+                && !self.queue.is_empty()
+                && self.has(Defect::CloseCutsFrame)
+            {
+                self.queue.clear();
+                return Some(());
+            }
+            if !(is_full && self.has(Defect::DropsWhenFull)) {
+                self.queue.extend_from_slice(&out);
+            }
+            self.is_stuck |= is_full && self.has(Defect::StuckWhenFull);
+            return Some(());
+        }
+        if is_last && self.has(Defect::FinOutrunsClose) {
+            let mut rest = [0; 1];
+            let more = self.stream.read(&mut rest);
+            if let Ok(Ok(0)) = timeout(CLOSE / 4, more).await {
+                return None;
+            }
+        }
+        match self.defect {
+            Some(Defect::ShortWriteForgotten) => {
+                tokio::select! {
+                    biased;
+                    written = self.stream.write(&out) => {
+                        return self.noted(written).map(drop);
+                    }
+                    () = std::future::ready(()) => return Some(()),
+                }
+            }
+            Some(Defect::SpinsWhenFull) => {
+                let mut out = &out[..];
+                while !out.is_empty() {
+                    match self.stream.try_write(out) {
+                        Ok(count) => out = &out[count..],
+                        Err(error)
+                            if error.kind() == io::ErrorKind::WouldBlock =>
+                        {
+                            tokio::task::yield_now().await;
+                        }
+                        Err(_) => return None,
+                    }
+                }
+                return Some(());
+            }
+            _ => {}
+        }
+        let deadline = match self.shared.kind {
+            Kind::Timed if !self.has(Defect::SendNotTimed) => {
+                match self.has(Defect::SendTimedTooShort) {
+                    true => SEND / 8,
+                    false => SEND,
+                }
+            }
+            _ => Duration::MAX,
+        };
+        let writing = self.stream.write_all(&out);
+        let written = timeout(deadline, writing).await.ok()?;
+        self.noted(written)
+    }
+
+    /// Waits until a timer that should have ended cuts the connection off.
+    fn cut_off(&self) -> impl Future<Output = ()> + use<> {
+        const A_SECOND: Duration = Duration::from_secs(1);
+        let moment = match self.defect {
+            Some(Defect::HttpTimerGoesOn | Defect::HttpTimerAnswers) => {
+                Some(self.idle_from + A_SECOND)
+            }
+            Some(Defect::RequestTimed) => Some(self.opened + 2 * A_SECOND),
+            Some(Defect::HandshakeTimerGoesOn) => Some(self.opened + HANDSHAKE),
+            _ => None,
+        };
+        async move {
+            match moment {
+                Some(moment) => sleep_until(moment).await,
+                None => std::future::pending().await,
+            }
+        }
+    }
+
     /// Waits for octets; meanwhile writes what is in the queue, pings, and
     /// ends when the endpoint does.
     async fn read(&mut self, received: &mut Vec<u8>) -> Option<usize> {
@@ -1949,14 +2172,35 @@ impl Connection {
             let pings = self.shared.kind == Kind::Guarded || again;
             let next_ping = self.next_ping;
             let out_of_time = self.out_of_time();
+            let cut_off = self.cut_off();
+            let is_stuck = self.is_stuck;
             let (mut reading, mut writing) = self.stream.split();
             let ends = async {
                 _ = ending.wait_for(|ending| *ending).await;
             };
             tokio::select! {
-                read = reading.read_buf(received) => {
+                read = reading.read_buf(received), if !is_stuck => {
                     self.idle_from = Instant::now();
+                    let only_pongs = matches!(
+                        self.defect,
+                        Some(
+                            Defect::OctetsNoLife
+                                | Defect::PongsNotRead
+                                | Defect::LatePongsNotRead
+                                | Defect::EachPingCounted
+                        )
+                    );
+                    if !only_pongs {
+                        self.unanswered_pings = 0;
+                    }
                     return self.noted(read);
+                }
+                () = cut_off => {
+                    if self.has(Defect::HttpTimerAnswers) {
+                        self.write("HTTP/1.1 408 Request Timeout\r\n\r\n")
+                            .await?;
+                    }
+                    return None;
                 }
                 written = writing.write(&self.queue),
                     if !self.queue.is_empty() =>
@@ -1976,6 +2220,7 @@ impl Connection {
                     {
                         return None;
                     }
+                    self.has_pinged = true;
                     self.send(Frame::ping("alive"));
                     let ping = std::mem::take(&mut self.out);
                     let written = self.stream.write_all(&ping).await;
@@ -1988,6 +2233,7 @@ impl Connection {
                         let written = self.stream.write_all(&close).await;
                         self.noted(written)?;
                     }
+                    self.closes_first = true;
                     self.end().await;
                     return None;
                 }
@@ -1998,6 +2244,7 @@ impl Connection {
                         let written = self.stream.write_all(&close).await;
                         self.noted(written)?;
                     }
+                    self.closes_first = true;
                     self.end().await;
                     return None;
                 }
@@ -2014,9 +2261,17 @@ impl Connection {
         // slow would be closed for that.
         let idle =
             is_timed(Defect::IdleNotTimed) && !self.has(Defect::AgeNotTimed);
-        let idle = idle.then_some(self.idle_from + IDLE);
+        let idle_from = match self.has(Defect::MessagesAreIdle) {
+            true => self.opened,
+            false => self.idle_from,
+        };
+        let idle = idle.then_some(idle_from + IDLE);
         let old = is_timed(Defect::AgeNotTimed);
-        let old = old.then_some(self.opened + AGE);
+        let age = match self.has(Defect::LessOld) {
+            true => AGE * 11 / 16,
+            false => AGE,
+        };
+        let old = old.then_some(self.opened + age);
         async move {
             let at = |moment: Option<Instant>| async move {
                 match moment {
@@ -2071,6 +2326,10 @@ impl Connection {
             _ = self.stream.set_zero_linger();
             return;
         }
+        let at_once = self.closes_first || self.failed;
+        if at_once && self.has(Defect::OwnCloseEndsTcp) {
+            return;
+        }
         if self.has(Defect::CloseAwaited) {
             self.read_to_the_end().await;
         }
@@ -2115,6 +2374,12 @@ impl Connection {
                 return Goes::Down;
             }
         }
+        for late in std::mem::take(&mut self.late) {
+            self.send(late);
+        }
+        if self.is_cut_wrongly() {
+            return self.fail(&Violation::NothingToContinue);
+        }
         if self.has(Defect::FrameInOneSegment)
             && !self.decoder.is_between_frames()
         {
@@ -2127,6 +2392,28 @@ impl Connection {
             return self.fail(&Violation::NothingToContinue);
         }
         Goes::On
+    }
+
+    /// Whether what has come ends inside a header, where that is an error.
+    fn is_cut_wrongly(&mut self) -> bool {
+        if self.decoder.partial().is_some() {
+            return false;
+        }
+        let unread = self.decoder.take_unread();
+        self.decoder.push(&unread);
+        let [_, length, ..] = unread[..] else {
+            return false;
+        };
+        let before_key = match length & 0x7f {
+            126 => 4,
+            127 => 10,
+            _ => 2,
+        };
+        match self.defect {
+            Some(Defect::LengthCutIsError) => unread.len() < before_key,
+            Some(Defect::KeyCutIsError) => unread.len() >= before_key,
+            _ => false,
+        }
     }
 
     fn answer_frame(&mut self, frame: Frame) -> Goes {
@@ -2162,8 +2449,14 @@ impl Connection {
                     | Defect::Utf8AtMessageEnd
                     | Defect::Utf8AtFrameEnd
                     | Defect::Utf8EachFrameAlone
+                    | Defect::ControlIsText
+                    | Defect::ControlEndsCharacter
+                    | Defect::FaultAtBlockEnd
+                    | Defect::FaultFarIn
             )
         );
+        self.frames += 1;
+        let is_inside = rules.unfinished_message().is_some();
         if looks_for_itself && header.opcode == Opcode::TEXT {
             // For the rules it is binary; `text_is_fine` does the rest.
             header.opcode = Opcode::BINARY;
@@ -2211,6 +2504,10 @@ impl Connection {
         };
         let long = frame.length_form;
         match (self.defect, &violation) {
+            (Some(Defect::FirstFrameAloneJudged), _) if self.frames > 1 => {
+                Ok(true)
+            }
+            (Some(Defect::InsideNotJudged), _) if is_inside => Ok(true),
             (
                 Some(Defect::StrayContinuationIgnored),
                 Violation::NothingToContinue,
@@ -2285,6 +2582,17 @@ impl Connection {
     }
 
     fn take(&mut self, frame: Frame) -> Goes {
+        if self.has(Defect::KeepsOfFrames) {
+            self.kept.push(vec![1; 256]);
+        }
+        if frame.opcode.is_control() {
+            if self.first_opcode.is_none() {
+                self.first_opcode = Some(frame.opcode);
+            }
+            if !self.takes_control(&frame) {
+                return self.fail(&Violation::TextNotUtf8);
+            }
+        }
         match frame.opcode {
             Opcode::CLOSE => return self.close(&frame),
             Opcode::PING => self.answer_ping(frame),
@@ -2292,6 +2600,26 @@ impl Connection {
             _ => return self.take_data(frame),
         }
         Goes::On
+    }
+
+    /// What a defect makes of a control frame inside a message.
+    fn takes_control(&mut self, frame: &Frame) -> bool {
+        let Some((opcode, payload)) = &mut self.message else {
+            return true;
+        };
+        match self.defect {
+            Some(Defect::ControlMakesText) => *opcode = Opcode::TEXT,
+            Some(Defect::ControlCountsForLimit) => {
+                self.counted += frame.payload.len();
+            }
+            Some(Defect::ControlResetsLimit) => self.uncounted = payload.len(),
+            Some(Defect::ControlEndsCharacter) => self.text = Utf8::default(),
+            Some(Defect::ControlIsText) if *opcode == Opcode::TEXT => {
+                return self.text.push(&frame.payload).is_ok();
+            }
+            _ => {}
+        }
+        true
     }
 
     fn take_data(&mut self, frame: Frame) -> Goes {
@@ -2328,6 +2656,7 @@ impl Connection {
             }
             self.message = None;
             self.text = Utf8::default();
+            (self.counted, self.uncounted) = (0, 0);
         }
         let first = match frame.opcode {
             Opcode::CONTINUATION => Opcode::TEXT,
@@ -2349,7 +2678,14 @@ impl Connection {
         } else {
             payload.extend_from_slice(&frame.payload);
         }
-        let length = payload.len() as u64;
+        if self.has(Defect::CopiesAtFragments)
+            && fragment
+            && self.fragments.is_multiple_of(2)
+        {
+            std::hint::black_box(payload.clone());
+        }
+        let length = payload.len() + self.counted - self.uncounted;
+        let length = length as u64;
         if length > self.most {
             let limit = self.most;
             return self.fail(&Violation::TooBig { length, limit });
@@ -2365,6 +2701,10 @@ impl Connection {
             return Goes::On;
         }
         self.fragments = 0;
+        self.messages += 1;
+        if self.messages > 0xFFFF && self.has(Defect::MessagesCountedIn16Bits) {
+            return self.fail(&Violation::NothingToContinue);
+        }
         if compressed {
             payload = match self.inflate(opcode, &payload) {
                 Ok(Some(message)) => message,
@@ -2409,6 +2749,32 @@ impl Connection {
             }
             Some(Defect::WrongOctets) => payload.fill(b'#'),
             Some(Defect::EchoCut) => payload.truncate(65535),
+            Some(Defect::FullBufferEndsWithNul) if payload.len() == 4092 => {
+                payload[4091] = 0;
+            }
+            Some(Defect::LongComesBackEmpty) if payload.len() > 16 << 20 => {
+                payload.clear();
+            }
+            Some(Defect::TextDecodedInParts) if opcode == Opcode::TEXT => {
+                let parts = payload.chunks(8192);
+                let parts = parts.map(String::from_utf8_lossy);
+                payload = parts.collect::<String>().into_bytes();
+            }
+            Some(Defect::ShortOvertakesLong) if payload.len() > 60_000 => {
+                self.late.push(Frame::new(opcode, payload));
+                return;
+            }
+            Some(Defect::FirstDecidesType) => {
+                let first = self.first_opcode.filter(|it| !it.is_control());
+                opcode = first.unwrap_or(opcode);
+                self.first_opcode = Some(opcode);
+            }
+            Some(Defect::LostBehindControl) => {
+                let first = self.first_opcode.replace(opcode);
+                if first.is_some_and(Opcode::is_control) {
+                    return;
+                }
+            }
             Some(Defect::EmptyNotEchoed) if payload.is_empty() => return,
             Some(Defect::EchoInFragments) => {
                 let rest = payload.split_off(payload.len() / 2);
@@ -2444,6 +2810,23 @@ impl Connection {
             Some(Defect::Utf8EachFrameAlone) => {
                 std::str::from_utf8(&frame.payload).is_ok()
             }
+            Some(Defect::ControlIsText | Defect::ControlEndsCharacter) => {
+                self.text.push(&frame.payload).is_ok()
+                    && (!frame.fin || self.text.finish().is_ok())
+            }
+            Some(Defect::FaultAtBlockEnd | Defect::FaultFarIn) => {
+                let far = self.has(Defect::FaultFarIn);
+                std::str::from_utf8(message)
+                    .err()
+                    .is_none_or(|fault| {
+                        let at = fault.valid_up_to();
+                        match far {
+                            true if at >= 64 => true,
+                            false if at % 16 == 15 => true,
+                            _ => fault.error_len().is_none() && !frame.fin,
+                        }
+                    })
+            }
             _ => true,
         }
     }
@@ -2464,6 +2847,9 @@ impl Connection {
                 payload.truncate(125);
             }
             Some(Defect::PongPadded) => payload = vec![b'_'; 126].into(),
+            Some(Defect::PongIsOwnPing) if self.has_pinged => {
+                payload = "alive".into();
+            }
             _ => {}
         }
         let mut pong = Frame::pong(payload);
@@ -2479,6 +2865,12 @@ impl Connection {
         if self.has(Defect::PingAnsweredTwice) {
             self.send(pong.clone());
         }
+        if self.has(Defect::PongInsideFrame) && !self.queue.is_empty() {
+            let mut octets = Vec::new();
+            pong.encode(&mut octets);
+            self.queue.splice(..0, octets);
+            return;
+        }
         if self.has(Defect::PongHeldBack) && self.message.is_some() {
             self.held_back.push(pong);
         } else {
@@ -2487,8 +2879,21 @@ impl Connection {
     }
 
     fn take_pong(&mut self, pong: &Frame) -> Goes {
-        self.unanswered_pings = 0;
+        let since = Instant::now() + PING - self.next_ping;
+        self.unanswered_pings = match self.defect {
+            Some(Defect::PongsNotRead) => self.unanswered_pings,
+            Some(Defect::LatePongsNotRead) if since > PING / 2 => {
+                self.unanswered_pings
+            }
+            Some(Defect::EachPingCounted) => {
+                self.unanswered_pings.saturating_sub(1)
+            }
+            _ => 0,
+        };
         match self.defect {
+            Some(Defect::OtherPongsRefused) if pong.payload != *"alive" => {
+                return self.fail(&Violation::NothingToContinue);
+            }
             Some(Defect::PongAnswered) => {
                 self.send(Frame::pong(pong.payload.clone()));
             }
@@ -2559,6 +2964,10 @@ impl Connection {
             }
             (Some(Defect::CloseAnsweredWithoutCode), _) | (_, None) => plain,
             (Some(Defect::CloseAnsweredWith1000), _) => with(normal),
+            (Some(Defect::ReasonCut), Some(code)) => {
+                let reason = close.payload.iter().copied().skip(2).take(100);
+                Frame::close(code, reason.collect::<Vec<_>>())
+            }
             (_, Some(code)) => with(code),
         };
         if self.has(Defect::CloseOvertakes) {

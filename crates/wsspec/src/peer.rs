@@ -4,10 +4,12 @@ mod apart;
 mod compressed;
 mod limit;
 mod outgoing;
+mod unread;
 mod volume;
 
 pub use crate::wire::Poured;
 pub use compressed::cut;
+pub use unread::{Unread, too_slow};
 pub use volume::{Pieces, Volume};
 
 use std::collections::VecDeque;
@@ -518,6 +520,11 @@ impl Peer {
     /// From here on answers neither Pings nor a Close.
     pub fn falls_silent(&mut self) {
         self.mute = true;
+    }
+
+    /// From here on answers the server's Pings and its Close again.
+    pub fn answers_again(&mut self) {
+        self.mute = false;
     }
 
     /// Sends a frame so many times, for as long as the server takes it, and

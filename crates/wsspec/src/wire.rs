@@ -353,6 +353,40 @@ impl Wire {
         Poured::Taken
     }
 
+    /// The same, and how many octets the server has taken.
+    pub(crate) async fn pour_part(
+        &mut self,
+        octets: &[u8],
+        stall: std::time::Duration,
+    ) -> (usize, Poured) {
+        let endpoint = Arc::clone(&self.endpoint);
+        // There is room again when a third of what the kernel holds is read:
+        // a server that is slow, and not full, has so long for it.
+        let load = Load {
+            octets: 4 << 20,
+            frames: 0,
+        };
+        let stall = stall / 5;
+        let mut taken = 0;
+        while taken < octets.len() {
+            // TLS may take octets and not get rid of them: those count.
+            let stream = &mut self.stream;
+            let count = &mut taken;
+            let written = async {
+                let now = stream.write(&octets[*count..]).await?;
+                *count += now;
+                stream.flush().await?;
+                Ok::<_, io::Error>(now)
+            };
+            match endpoint.behind(load, stall, written).await {
+                Some(Ok(now)) if now > 0 => {}
+                Some(_) => return (taken, Poured::Ended),
+                None => return (taken, Poured::Stalled),
+            }
+        }
+        (taken, Poured::Taken)
+    }
+
     /// Ends the connection abruptly: RST.
     pub(crate) fn reset(self) {
         self.note(What::WeReset);

@@ -30,12 +30,15 @@ mod s5_2_base_framing;
 mod s5_3_masking;
 mod s5_4_fragmentation;
 mod s5_5_control_frames;
+mod s6_1_sending_data;
 mod s6_2_receiving_data;
 mod s7_1_1_closing_tcp;
 mod s7_1_7_failing_the_connection;
 mod s7_4_status_codes;
 mod s8_1_utf8;
 mod s9_1_negotiating_extensions;
+mod states;
+mod unread;
 
 /// Every case, in the order of the RFC.
 pub fn all() -> impl Iterator<Item = &'static Case> {
@@ -45,21 +48,47 @@ pub fn all() -> impl Iterator<Item = &'static Case> {
         s4_2_1_reading_the_request::MALFORMED,
         s4_2_2_answering_the_request::CASES,
         s5_1_overview::CASES,
+        s5_1_overview::IN_STATES,
         s5_2_base_framing::CASES,
         s5_2_base_framing::UNFINISHED,
         s5_2_base_framing::TEXT_LENGTHS,
         s5_2_base_framing::BINARY_LENGTHS,
+        s5_2_base_framing::AROUND,
+        s5_2_base_framing::ACROSS,
         s5_2_base_framing::LONGER_FORMS,
+        s5_2_base_framing::BITS_IN_STATES,
+        s5_2_base_framing::OPCODES_IN_STATES,
+        s5_2_base_framing::FORMS_IN_STATES,
         s5_3_masking::CASES,
-        s5_3_masking::CUT_HEADERS,
+        s5_3_masking::APART,
+        s5_3_masking::EACH,
         s5_4_fragmentation::CASES,
+        s5_4_fragmentation::AMID,
+        s5_4_fragmentation::CLOSE_AMID,
+        s5_4_fragmentation::ORDER,
+        s5_4_fragmentation::STRAY_IN_STATES,
+        s5_4_fragmentation::INTERLEAVED_IN_STATES,
+        s5_4_fragmentation::FRAGMENTED_IN_STATES,
         s5_5_control_frames::CASES,
+        s5_5_control_frames::RETURNED,
+        s5_5_control_frames::BEFORE_FIN,
+        s5_5_control_frames::UNREAD,
+        s5_5_control_frames::LONG_IN_STATES,
+        s5_5_control_frames::CODES_IN_STATES,
+        s5_5_control_frames::REASONS_IN_STATES,
+        hostile::time::pings::CASES,
+        s6_1_sending_data::UNREAD,
         s6_2_receiving_data::LONG,
         s6_2_receiving_data::FRAGMENTS,
         s6_2_receiving_data::SEGMENTS,
         s6_2_receiving_data::MANY,
+        s6_2_receiving_data::FIRST,
+        s6_2_receiving_data::COUNTED,
         s7_1_1_closing_tcp::CASES,
         s7_1_1_closing_tcp::LOST,
+        s7_1_1_closing_tcp::OWN_CLOSE,
+        s7_1_1_closing_tcp::OWN_CLOSE_LATE,
+        s7_1_1_closing_tcp::process::CASES,
         s7_1_7_failing_the_connection::CASES,
         s7_4_status_codes::CASES,
         s7_4_status_codes::VALID,
@@ -68,10 +97,19 @@ pub fn all() -> impl Iterator<Item = &'static Case> {
         s7_4_status_codes::NOT_RETURNED,
         s7_4_status_codes::NOT_ASSIGNED,
         s7_4_status_codes::OUT_OF_RANGE,
+        s7_4_status_codes::INVALID_IN_STATES,
         s9_1_negotiating_extensions::CASES,
         s8_1_utf8::CASES,
         s8_1_utf8::VALID,
+        s8_1_utf8::LONG,
+        s8_1_utf8::ANYWHERE,
+        s8_1_utf8::EDGES,
         s8_1_utf8::INVALID,
+        s8_1_utf8::OUTSIDE,
+        s8_1_utf8::INVALID_ANYWHERE,
+        s8_1_utf8::INVALID_FAR,
+        s8_1_utf8::CONTROL_AMID,
+        s8_1_utf8::INVALID_IN_STATES,
         s8_1_utf8::HEAD,
         s9_1_negotiating_extensions::NOT_ACCEPTED,
         s9_1_negotiating_extensions::MALFORMED,
@@ -146,6 +184,11 @@ pub fn all() -> impl Iterator<Item = &'static Case> {
         hostile::compression::EMPTY_BLOCKS,
         hostile::slow::HANDSHAKE,
         hostile::slow::OPEN,
+        hostile::stalls::STALLS,
+        hostile::time::SILENCE,
+        hostile::time::OPENED,
+        hostile::time::ANSWERED,
+        hostile::time::CASES,
         hostile::connections::RESET,
         hostile::connections::CASES,
         hostile::http2::VALUES,
@@ -153,6 +196,10 @@ pub fn all() -> impl Iterator<Item = &'static Case> {
         hostile::http2::MEASURED,
         hostile::process::CASES,
         hostile::process::OFFERS,
+        hostile::growth::MESSAGES,
+        hostile::growth::CONNECTIONS,
+        hostile::growth::PARTS,
+        hostile::growth::IDLE,
         hostile::compression::measured::CASES,
         hostile::process::lifetime::CASES,
     ]
@@ -168,6 +215,18 @@ async fn answer_to(
     dialer.open().await?;
     let request = change(dialer.request());
     dialer.dial(request).await
+}
+
+/// Holds if the server takes a frame of this length, as far as it declares.
+fn takes(peer: &Peer, length: usize) -> Verdict {
+    let declared = peer.declared();
+    let limit = declared.max_frame.or(declared.max_message);
+    match limit.is_some_and(|limit| limit < length as u64) {
+        false => Ok(()),
+        true => Err(Finding::Unsupported(format!(
+            "the declared limits are under {length} bytes"
+        ))),
+    }
 }
 
 /// Sends what no client may send. Holds if the server fails the connection:

@@ -2,8 +2,9 @@
 
 use rfc6455::{Frame, Header, MaskingKey, StatusCode};
 
+use super::states::{State, unmasked_fails_in};
 use super::{fails_as_is, not_as_a_close, until_failed};
-use crate::case::cases;
+use crate::case::{cases, family};
 use crate::peer::{Incoming, Peer};
 use crate::record::What;
 use crate::verdict::{Finding, Verdict};
@@ -49,6 +50,21 @@ cases! { Peer:
     /// is spoken to.
     May "6455/5.1/server-may-speak-first" ["6455-5.1-04", "6455-5.5.2-03"]
         => who_speaks_first;
+}
+
+family! { IN_STATES, Peer:
+    /// A frame that is not masked fails the connection, whatever came before
+    /// it.
+    Must "6455/5.1/client-frames-are-masked/" ["6455-5.1-01"]
+        => unmasked_fails_in;
+    "data-inside" (State::Inside, |it| it.data(b"gin"));
+    "data-inside-after-a-ping" (State::InsideAfterAPing, |it| it.data(b"gin"));
+    "data-after-messages" (State::AfterMessages, |it| it.data(b"gin"));
+    "data-after-control" (State::AfterControl, |it| it.data(b"gin"));
+    "ping-inside" (State::Inside, |_| Frame::ping("plain"));
+    "ping-inside-after-a-ping" (State::InsideAfterAPing, |_| Frame::ping("plain"));
+    "ping-after-messages" (State::AfterMessages, |_| Frame::ping("plain"));
+    "ping-after-control" (State::AfterControl, |_| Frame::ping("plain"));
 }
 
 const KEY: MaskingKey = MaskingKey([0x12, 0x9c, 0x5e, 0xf1]);

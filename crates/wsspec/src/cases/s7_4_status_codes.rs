@@ -3,6 +3,7 @@
 use rfc6455::{Frame, StatusCode};
 
 use super::s5_5_control_frames::close_fails;
+use super::states::{State, fails_in};
 use crate::case::{cases, family};
 use crate::peer::{Cut, Incoming, Peer};
 use crate::record::End;
@@ -87,6 +88,21 @@ family! { OUT_OF_RANGE, Peer:
     "5000" autobahn "7.13.1" (5000);
     "32768" (32768);
     "65535" autobahn "7.13.2" (65535);
+}
+
+family! { INVALID_IN_STATES, Peer:
+    /// A Close with a code that has no meaning fails the connection, whatever
+    /// came before it.
+    Should "6455/7.4/invalid-code-fails/" ["6455-7.4.2-01", "6455-7.4.1-02"]
+        => fails_in;
+    "999-inside" (State::Inside, |_| Frame::close(StatusCode(999), ""));
+    "999-inside-after-a-ping" (State::InsideAfterAPing, |_| Frame::close(StatusCode(999), ""));
+    "999-after-messages" (State::AfterMessages, |_| Frame::close(StatusCode(999), ""));
+    "999-after-control" (State::AfterControl, |_| Frame::close(StatusCode(999), ""));
+    "1006-inside" (State::Inside, |_| Frame::close(StatusCode(1006), ""));
+    "1006-inside-after-a-ping" (State::InsideAfterAPing, |_| Frame::close(StatusCode(1006), ""));
+    "1006-after-messages" (State::AfterMessages, |_| Frame::close(StatusCode(1006), ""));
+    "1006-after-control" (State::AfterControl, |_| Frame::close(StatusCode(1006), ""));
 }
 
 async fn valid_code_is_answered(peer: &mut Peer, code: u16) -> Verdict {

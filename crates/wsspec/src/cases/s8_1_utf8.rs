@@ -2,10 +2,12 @@
 
 use rfc6455::{Frame, Header, LengthForm, MaskingKey, Opcode};
 
+use super::states::{State, fails_in};
 use super::{answer_to, fails, until_failed};
 use crate::case::{cases, family};
 use crate::dialer::{Dialer, Request};
-use crate::peer::{Cut, Peer};
+use crate::opener::Opener;
+use crate::peer::{Cut, Incoming, Peer};
 use crate::verdict::{Finding, Verdict};
 
 cases! { Peer:
@@ -249,6 +251,143 @@ family! { INVALID, Peer:
     "lead-fc" autobahn "6.13.5" (b"\xfc\x20");
 }
 
+family! { OUTSIDE, Peer:
+    /// A byte just outside of the range that it has to be in fails the
+    /// connection: RFC 3629 section 4, row by row, below and above.
+    Must "6455/8.1/invalid-text-fails/" ["6455-8.1-01", "6455-5.6-01"]
+        => invalid_text_fails;
+    "outside-c27f" (b"\xc2\x7f");
+    "outside-c2c0" (b"\xc2\xc0");
+    "outside-df7f" (b"\xdf\x7f");
+    "outside-dfc0" (b"\xdf\xc0");
+    "outside-e09f80" (b"\xe0\x9f\x80");
+    "outside-e0c080" (b"\xe0\xc0\x80");
+    "outside-e0a07f" (b"\xe0\xa0\x7f");
+    "outside-e0a0c0" (b"\xe0\xa0\xc0");
+    "outside-e17f80" (b"\xe1\x7f\x80");
+    "outside-e1c080" (b"\xe1\xc0\x80");
+    "outside-e1807f" (b"\xe1\x80\x7f");
+    "outside-e180c0" (b"\xe1\x80\xc0");
+    "outside-ec7fbf" (b"\xec\x7f\xbf");
+    "outside-ecc0bf" (b"\xec\xc0\xbf");
+    "outside-ed7f80" (b"\xed\x7f\x80");
+    "outside-eda080" (b"\xed\xa0\x80");
+    "outside-ed807f" (b"\xed\x80\x7f");
+    "outside-ed80c0" (b"\xed\x80\xc0");
+    "outside-ee7f80" (b"\xee\x7f\x80");
+    "outside-eec080" (b"\xee\xc0\x80");
+    "outside-efbf7f" (b"\xef\xbf\x7f");
+    "outside-efbfc0" (b"\xef\xbf\xc0");
+    "outside-f08f8080" (b"\xf0\x8f\x80\x80");
+    "outside-f0c08080" (b"\xf0\xc0\x80\x80");
+    "outside-f0907f80" (b"\xf0\x90\x7f\x80");
+    "outside-f090c080" (b"\xf0\x90\xc0\x80");
+    "outside-f090807f" (b"\xf0\x90\x80\x7f");
+    "outside-f09080c0" (b"\xf0\x90\x80\xc0");
+    "outside-f17f8080" (b"\xf1\x7f\x80\x80");
+    "outside-f1c08080" (b"\xf1\xc0\x80\x80");
+    "outside-f1807f80" (b"\xf1\x80\x7f\x80");
+    "outside-f180c080" (b"\xf1\x80\xc0\x80");
+    "outside-f180807f" (b"\xf1\x80\x80\x7f");
+    "outside-f18080c0" (b"\xf1\x80\x80\xc0");
+    "outside-f37fbfbf" (b"\xf3\x7f\xbf\xbf");
+    "outside-f3c0bfbf" (b"\xf3\xc0\xbf\xbf");
+    "outside-f47f8080" (b"\xf4\x7f\x80\x80");
+    "outside-f4908080" (b"\xf4\x90\x80\x80");
+    "outside-f4807f80" (b"\xf4\x80\x7f\x80");
+    "outside-f480c080" (b"\xf4\x80\xc0\x80");
+    "outside-f480807f" (b"\xf4\x80\x80\x7f");
+    "outside-f48080c0" (b"\xf4\x80\x80\xc0");
+    "outside-80" (b"\x80");
+    "outside-c1bf" (b"\xc1\xbf");
+    "outside-f5808080" (b"\xf5\x80\x80\x80");
+}
+
+family! { INVALID_IN_STATES, Peer:
+    /// Text that is not UTF-8 fails the connection, whatever came before it.
+    Must "6455/8.1/invalid-text-fails/" ["6455-8.1-01"]
+        => fails_in;
+    "inside" (State::Inside, |it| it.data(b"a\xffb"));
+    "inside-after-a-ping" (State::InsideAfterAPing, |it| it.data(b"a\xffb"));
+    "after-messages" (State::AfterMessages, |it| it.data(b"a\xffb"));
+    "after-control" (State::AfterControl, |it| it.data(b"a\xffb"));
+}
+
+family! { CONTROL_AMID, Peer:
+    /// The payload of a control frame is not part of a text: an unfinished
+    /// character stays unfinished.
+    Must "6455/8.1/invalid-text-fails/unfinished-character-and-" ["6455-8.1-01", "6455-5.4-04"]
+        => control_does_not_mend;
+
+    "ping" (Frame::ping(&b"\x96"[..]), b"x");
+    "pong" (Frame::pong(&b"\x96"[..]), b"x");
+    "ping-before-the-end" (Frame::ping(&b"\x96"[..]), b"");
+}
+
+family! { LONG, Peer:
+    /// A long text of characters of several bytes is echoed, whatever the size
+    /// of the server's buffers.
+    Must "6455/8.1/text-is-echoed/long-" ["6455-5.6-01", "6455-5.2-08"]
+        seen "corefx #29834, nim-websock #85"
+        => long_text;
+
+    "of-2-byte-characters" ("\u{e9}", usize::MAX);
+    "of-3-byte-characters" ("\u{4e16}", usize::MAX);
+    "of-4-byte-characters" ("\u{1F980}", usize::MAX);
+    "of-2-byte-characters-in-fragments" ("\u{e9}", 4095);
+    "of-3-byte-characters-in-fragments" ("\u{4e16}", 8192);
+    "of-4-byte-characters-in-fragments" ("\u{1F980}", 1001);
+}
+
+family! { ANYWHERE, Peer:
+    /// A character may be anywhere in a text of ASCII.
+    Must "6455/8.1/text-is-echoed/at-any-offset-" ["6455-5.6-01"]
+        => at_any_offset;
+
+    "2-bytes" ("\u{e9}");
+    "3-bytes" ("\u{4e16}");
+    "4-bytes" ("\u{1F980}");
+}
+
+family! { EDGES, Peer:
+    /// The first and the last character of each range are echoed: RFC 3629
+    /// section 4, row by row.
+    Must "6455/8.1/text-is-echoed/each-edge-" ["6455-5.6-01", "6455-8.1-04"]
+        => edges;
+
+    "whole" (false);
+    "byte-by-byte" (true);
+}
+
+family! { INVALID_ANYWHERE, Opener:
+    /// Text that is not UTF-8 fails the connection wherever the fault is, also
+    /// at the end of a block that the server checks in one go.
+    Must "6455/8.1/invalid-text-fails/at-any-offset-" ["6455-8.1-01"]
+        seen "simdjson #1169, simd-json #166"
+        => invalid_anywhere;
+
+    "ff" ("x", b"\xff");
+    "lead" ("x", b"\xc2");
+    "c0af" ("x", b"\xc0\xaf");
+    "e08080" ("x", b"\xe0\x80\x80");
+    "eda080" ("x", b"\xed\xa0\x80");
+    "f0808080" ("x", b"\xf0\x80\x80\x80");
+    "f4908080" ("x", b"\xf4\x90\x80\x80");
+    "80" ("x", b"\x80");
+    "80-in-long-characters" ("\u{4e16}", b"\x80");
+    "lead-in-long-characters" ("\u{1F980}", b"\xe4");
+}
+
+family! { INVALID_FAR, Opener:
+    /// Text that is not UTF-8 fails the connection, also if the fault is at the
+    /// end of a usual buffer, far from the beginning.
+    Must "6455/8.1/invalid-text-fails/far-" ["6455-8.1-01"]
+        => invalid_far;
+
+    "ff" (b"\xff");
+    "lead" (b"\xe4\xb8");
+}
+
 family! { HEAD, Dialer:
     /// Octets that are not UTF-8 in a request are opaque or an error of the
     /// client's; either way there is an answer that says so.
@@ -425,5 +564,156 @@ async fn is_answered(
     match answer.head()?.status {
         0..500 => Ok(()),
         _ => Err(Finding::violation("a 101, or a status 4xx", answer.reply())),
+    }
+}
+
+async fn control_does_not_mend<const N: usize>(
+    peer: &mut Peer,
+    control: Frame,
+    rest: &'static [u8; N],
+) -> Verdict {
+    let pong = Incoming::from(Frame::pong(control.payload.clone()));
+    let frames = [
+        Frame::text(&b"\xe4\xb8"[..]).unfinished(),
+        control,
+        Frame::continuation(&rest[..]),
+        Frame::ping("after"),
+    ];
+    peer.send_cut(Cut::Together, frames).await?;
+    until_failed(peer, &[pong]).await.map(drop)
+}
+
+/// Each text begins with another number of letters, so that whatever boundary
+/// there is, it is inside a character of one of them.
+async fn long_text(
+    peer: &mut Peer,
+    character: &'static str,
+    each: usize,
+) -> Verdict {
+    let most = peer.declared().max_message;
+    let most = most.and_then(|most| usize::try_from(most).ok());
+    let length = most.map_or(140_000, |most| most.min(140_000));
+    for letters in 0..character.len() {
+        let count = length.saturating_sub(letters) / character.len();
+        let text = "x".repeat(letters) + &character.repeat(count);
+        let parts = text.as_bytes().chunks(each);
+        let last = parts.len().saturating_sub(1);
+        let frames = parts.enumerate().map(|(n, part)| {
+            let opcode = match n {
+                0 => Opcode::TEXT,
+                _ => Opcode::CONTINUATION,
+            };
+            let frame = Frame::new(opcode, part.to_vec());
+            match n == last {
+                true => frame,
+                false => frame.unfinished(),
+            }
+        });
+        peer.send_all(frames.collect::<Vec<_>>()).await?;
+        peer.expect(Frame::text(text)).await?;
+    }
+    Ok(())
+}
+
+async fn at_any_offset(peer: &mut Peer, character: &'static str) -> Verdict {
+    let text = |letters: usize| {
+        let rest = "y".repeat(300 - letters);
+        Frame::text("x".repeat(letters) + character + &rest)
+    };
+    peer.send_all((0..=260).map(text)).await?;
+    peer.expect_all((0..=260).map(text)).await
+}
+
+async fn edges(peer: &mut Peer, byte_by_byte: bool) -> Verdict {
+    const EDGES: &str = "\u{0}\u{7f}\u{80}\u{7ff}\u{800}\u{fff}\u{1000}\
+        \u{cfff}\u{d000}\u{d7ff}\u{e000}\u{ffff}\u{10000}\u{3ffff}\
+        \u{40000}\u{fffff}\u{100000}\u{10ffff}";
+    match byte_by_byte {
+        false => peer.send(Frame::text(EDGES)).await?,
+        true => {
+            let fragments = octet_fragments(EDGES.as_bytes());
+            peer.send_all(fragments).await?;
+        }
+    }
+    peer.expect(Frame::text(EDGES)).await
+}
+
+/// The server fails the connection; how that ends is another case's matter,
+/// and nobody waits for it.
+async fn fails_alone(opener: &mut Opener, text: Vec<u8>) -> Verdict {
+    let mut peer = opener.open().await?;
+    peer.send_all([Frame::text(text), Frame::ping("after")])
+        .await?;
+    match peer.next().await? {
+        Incoming::End(_) => {}
+        Incoming::Close(body) if body[..] != [0x03, 0xe8] => {}
+        got => {
+            return Err(Finding::violation("the end of the connection", got));
+        }
+    }
+    // The one that does not fail stands for all.
+    peer.is_aside();
+    Ok(())
+}
+
+fn opens_many(opener: &Opener) -> Verdict {
+    match opener.declared().max_handshakes {
+        None => Ok(()),
+        Some(_) => Err(Finding::Unsupported(
+            "the server declares to answer only so many opening handshakes"
+                .to_owned(),
+        )),
+    }
+}
+
+async fn invalid_anywhere<const N: usize>(
+    opener: &mut Opener,
+    around: &'static str,
+    fault: &'static [u8; N],
+) -> Verdict {
+    opens_many(opener)?;
+    for offset in 0..=130_usize {
+        let letters = "y".repeat(offset % around.len());
+        let before = letters + &around.repeat(offset / around.len());
+        let rest = around.repeat((200 - offset) / around.len());
+        let text = [before.as_bytes(), fault, rest.as_bytes()].concat();
+        fails_alone(opener, text)
+            .await
+            .map_err(|finding| at_offset(finding, offset))?;
+    }
+    Ok(())
+}
+
+async fn invalid_far<const N: usize>(
+    opener: &mut Opener,
+    fault: &'static [u8; N],
+) -> Verdict {
+    opens_many(opener)?;
+    let most = opener.declared().max_message;
+    let most = most.and_then(|most| usize::try_from(most).ok());
+    for power in 8..=16 {
+        for offset in [(1 << power) - 1, 1 << power, (1 << power) + 1] {
+            if most.is_some_and(|most| offset + 20 > most) {
+                return Ok(());
+            }
+            let mut text = vec![b'x'; offset];
+            text.extend_from_slice(fault);
+            text.extend_from_slice(b"yyyyyyyyyyyyyyyy");
+            fails_alone(opener, text)
+                .await
+                .map_err(|finding| at_offset(finding, offset))?;
+        }
+    }
+    Ok(())
+}
+
+/// Says where the fault was.
+fn at_offset(finding: Finding, offset: usize) -> Finding {
+    match finding {
+        Finding::Violation { expected, got } => Finding::violation(
+            format_args!("{expected}: the text is not UTF-8 at {offset}"),
+            got,
+        ),
+        other => other,
     }
 }

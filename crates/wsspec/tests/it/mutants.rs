@@ -5,9 +5,9 @@
 //! every mutant; otherwise a choice of pairs runs, always the same, in which
 //! every case is failed by a mutant and every mutant fails a case.
 //!
-//! [`catalogue`] has the lists. `MUTANT=Http2` in the environment tries only
-//! the mutants whose names begin so, with all their cases; then nobody asks
-//! whether every case fails one.
+//! [`catalogue`] has the lists. `MUTANT=Http2` in the environment tries only the
+//! mutants whose names begin so, and `CASE='6455/8.1/*'` only these cases, all
+//! of them; then nobody asks whether every case fails a mutant.
 
 mod catalogue;
 
@@ -52,6 +52,20 @@ enum Meets {
     Rated,
     /// The endpoint closes connections when their time is over.
     Timed,
+    /// The same; what waits until they are.
+    TimedLong,
+    /// With others, over one endpoint; what is much.
+    Much,
+    /// The same; what arrives in parts.
+    Cut,
+    /// The same; what is very many messages.
+    Counted,
+    /// The same; what waits.
+    Patient,
+    /// The same; what stops reading.
+    Unread,
+    /// The endpoint that has deadlines; what waits.
+    GuardedLong,
     /// The endpoint agrees to compress.
     Deflate,
     /// The same; what takes long, as it is many messages.
@@ -92,6 +106,52 @@ const MEETS: &[(Meets, &str)] = &[
     (Meets::Timed, "hostile/slow/no-message"),
     (Meets::Timed, "hostile/slow/too-old"),
     (Meets::Timed, "hostile/slow/reads-nothing"),
+    (
+        Meets::Timed,
+        "6455/7.1.1/own-close-waits-for-the-answer/idle",
+    ),
+    (
+        Meets::Timed,
+        "6455/7.1.1/own-close-waits-for-the-answer/old",
+    ),
+    (
+        Meets::Process,
+        "6455/7.1.1/own-close-waits-for-the-answer/shutdown",
+    ),
+    (Meets::Plain, "6455/6.2/what-comes-first/*"),
+    (Meets::Much, "6455/5.2/any-length-is-echoed/around-*"),
+    (
+        Meets::Much,
+        "6455/5.2/any-length-is-echoed/headers-across-*",
+    ),
+    (Meets::Much, "6455/5.4/messages-keep-their-order/*"),
+    (Meets::Much, "6455/8.1/text-is-echoed/long-*"),
+    (Meets::Much, "6455/8.1/text-is-echoed/at-any-offset-*"),
+    (Meets::Much, "6455/8.1/invalid-text-fails/at-any-offset-*"),
+    (Meets::Much, "6455/8.1/invalid-text-fails/far-*"),
+    (Meets::Cut, "6455/5.3/any-cut-that-arrives-apart/*"),
+    (Meets::Cut, "6455/5.3/each-byte-arrives-alone/*"),
+    (Meets::Counted, "6455/6.2/more-than-65536/*"),
+    (Meets::Patient, "hostile/time/silence/*"),
+    (Meets::Patient, "hostile/time/in-use"),
+    (Meets::Unread, "6455/6.1/unread-frames-are-whole/*"),
+    (Meets::Unread, "6455/5.5.1/close-is-answered/after-unread-*"),
+    (Meets::Unread, "hostile/slow/stalls-and-reads-on/*"),
+    (
+        Meets::GuardedLong,
+        "6455/5.5.2/ping-is-answered/while-the-server-pings",
+    ),
+    (Meets::GuardedLong, "hostile/time/handshake-deadline-ends/*"),
+    (Meets::GuardedLong, "hostile/time/pings-*"),
+    (
+        Meets::TimedLong,
+        "hostile/time/messages-before-the-idle-deadline",
+    ),
+    (Meets::TimedLong, "hostile/time/younger-than-declared"),
+    (
+        Meets::TimedLong,
+        "hostile/time/reads-before-the-send-deadline",
+    ),
     (Meets::Deflate, "7692/*"),
     (Meets::Compressed, "7692/7.1/*"),
     (Meets::Compressed, "7692/7.2/*"),
@@ -136,6 +196,8 @@ fn is_met(defect: Option<Defect>, meets: Meets) -> bool {
         D::WrongOctets => &[
             Meets::Plain,
             Meets::Large,
+            Meets::Much,
+            Meets::Cut,
             Meets::Deflate,
             Meets::Compressed,
             Meets::Secure,
@@ -146,8 +208,37 @@ fn is_met(defect: Option<Defect>, meets: Meets) -> bool {
         D::EchoCut
         | D::EchoInFragments
         | D::FewFragments
-        | D::FragmentsCounted
-        | D::FrameInOneSegment => &[Meets::Plain, Meets::Large],
+        | D::FragmentsCounted => &[Meets::Plain, Meets::Large],
+        D::FrameInOneSegment => &[Meets::Plain, Meets::Large, Meets::Cut],
+        D::LongComesBackEmpty => &[Meets::Large],
+        D::NotUtf8Echoed => &[Meets::Plain, Meets::Much],
+        D::PingNotAnswered => &[Meets::Plain, Meets::Cut],
+        D::LengthCutIsError | D::KeyCutIsError => &[Meets::Cut],
+        D::FullBufferEndsWithNul
+        | D::TextDecodedInParts
+        | D::ShortOvertakesLong
+        | D::FaultAtBlockEnd
+        | D::FaultFarIn => &[Meets::Much],
+        D::MessagesCountedIn16Bits => &[Meets::Counted],
+        D::HttpTimerGoesOn | D::HttpTimerAnswers | D::RequestTimed => {
+            &[Meets::Patient]
+        }
+        D::CloseCutsFrame
+        | D::ShortWriteForgotten
+        | D::PongInsideFrame
+        | D::DropsWhenFull
+        | D::StuckWhenFull => &[Meets::Unread],
+        D::HandshakeTimerGoesOn
+        | D::PongsNotRead
+        | D::LatePongsNotRead
+        | D::EachPingCounted
+        | D::OtherPongsRefused
+        | D::PongIsOwnPing
+        | D::OctetsNoLife => &[Meets::GuardedLong],
+        D::MessagesAreIdle | D::LessOld | D::SendTimedTooShort => {
+            &[Meets::TimedLong]
+        }
+        D::OwnCloseEndsTcp => &[Meets::Plain, Meets::Timed, Meets::Process],
         D::EmptyFragmentIsError
         | D::EmptyLastFragmentIgnored
         | D::FailsWithoutClose
@@ -197,7 +288,7 @@ fn is_met(defect: Option<Defect>, meets: Meets) -> bool {
     ways.contains(&meets)
 }
 
-const WAYS: [Meets; 15] = [
+const WAYS: [Meets; 22] = [
     Meets::Plain,
     Meets::Guarded,
     Meets::Large,
@@ -206,6 +297,13 @@ const WAYS: [Meets; 15] = [
     Meets::Limited,
     Meets::Rated,
     Meets::Timed,
+    Meets::TimedLong,
+    Meets::Much,
+    Meets::Cut,
+    Meets::Counted,
+    Meets::Patient,
+    Meets::Unread,
+    Meets::GuardedLong,
     Meets::Deflate,
     Meets::Compressed,
     Meets::DeflateAlone,
@@ -218,7 +316,9 @@ const WAYS: [Meets; 15] = [
 /// The cases that meet a mutant.
 fn cases_of(defect: Option<Defect>) -> impl Iterator<Item = &'static Case> {
     cases::all().filter(move |case| {
-        is_met(defect, meets(case)) && !is_apart(defect, case)
+        is_met(defect, meets(case))
+            && !is_apart(defect, case)
+            && is_chosen("CASE", |it| matches(it, case.id))
     })
 }
 
@@ -243,8 +343,15 @@ async fn judge(
         let as_process =
             |kind, defect, cases| as_process(kind, defect, cases, factor);
         judged.extend(match way {
-            Meets::Plain => over(Kind::Plain, defect, cases).await,
-            Meets::Guarded => over(Kind::Guarded, defect, cases).await,
+            Meets::Plain
+            | Meets::Much
+            | Meets::Cut
+            | Meets::Counted
+            | Meets::Patient
+            | Meets::Unread => over(Kind::Plain, defect, cases).await,
+            Meets::Guarded | Meets::GuardedLong => {
+                over(Kind::Guarded, defect, cases).await
+            }
             Meets::Large => over(Kind::Large, defect, cases).await,
             Meets::Alone | Meets::DeflateAlone => {
                 let kind = match way {
@@ -264,7 +371,9 @@ async fn judge(
                 as_process(Kind::Deflate, defect, cases).await
             }
             Meets::Rated => as_process(Kind::Rated, defect, cases).await,
-            Meets::Timed => over(Kind::Timed, defect, cases).await,
+            Meets::Timed | Meets::TimedLong => {
+                over(Kind::Timed, defect, cases).await
+            }
             Meets::Deflate | Meets::Compressed => {
                 over(Kind::Deflate, defect, cases).await
             }
@@ -288,7 +397,13 @@ fn is_apart(defect: Option<Defect>, case: &Case) -> bool {
     use Defect as D;
     let Some(defect) = defect else { return false };
     let kind = match defect {
-        D::HeadReadAgain | D::OfferReadAgain => "hostile/processor/*",
+        D::HeadReadAgain
+        | D::OfferReadAgain
+        | D::CopiesAtFragments
+        | D::SpinsAlways
+        | D::SpinsWhenLost
+        | D::SpinsWhenFull => "hostile/processor/*",
+        D::OwnCloseEndsTcp => "6455/7.1.1/own-close-waits-for-the-answer/*",
         D::KeepsDescriptors | D::KeepsSomeOfEach => "hostile/descriptors/*",
         D::PingsAllTheTime => "hostile/*",
         _ if defect >= D::ShutdownSilent => "hostile/shutdown/*",
@@ -512,7 +627,7 @@ async fn each_mutant_fails_exactly_the_cases_that_it_lists() {
         catalogue::write(&found);
         wrong.clear();
     }
-    if chosen().is_some() {
+    if some_are_left_out() {
         assert!(wrong.is_empty(), "{wrong}");
         return;
     }
@@ -571,7 +686,7 @@ const ALLOWED: [Defect; 12] = [
 
 /// Whether every case runs over every mutant.
 fn is_full() -> bool {
-    ["FULL", "BLESS", "MUTANT"]
+    ["FULL", "BLESS", "MUTANT", "CASE"]
         .iter()
         .any(|it| std::env::var_os(it).is_some())
 }
@@ -654,9 +769,18 @@ static MOST_TELLING: LazyLock<BTreeMap<Defect, BTreeSet<&'static str>>> =
         telling
     });
 
-/// How the names of the mutants begin that are tried, if not all are.
-fn chosen() -> Option<String> {
-    std::env::var("MUTANT").ok()
+/// Whether the words in this variable of the environment choose something;
+/// without it everything is chosen.
+fn is_chosen(variable: &str, fits: impl Fn(&str) -> bool) -> bool {
+    let words = std::env::var(variable);
+    words.map_or(true, |it| it.split([' ', ',']).any(fits))
+}
+
+/// Whether some mutants or cases are not tried.
+fn some_are_left_out() -> bool {
+    ["MUTANT", "CASE"]
+        .iter()
+        .any(|it| std::env::var_os(it).is_some())
 }
 
 /// Several mutants at a time: most of the time a run waits for what a
@@ -669,7 +793,7 @@ async fn judge_catalogue() -> Vec<(Defect, &'static [&'static str], Vec<Judged>)
         .map(|(defect, listed)| (*defect, listed.as_slice()))
         .filter(|(defect, _)| {
             let name = format!("{defect:?}");
-            chosen().is_none_or(|it| name.starts_with(&it))
+            is_chosen("MUTANT", |it| name.starts_with(it))
         })
         .partition(|(defect, _)| is_met(Some(*defect), Meets::Deflate));
     let mut judged = Vec::new();

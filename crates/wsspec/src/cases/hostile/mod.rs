@@ -24,12 +24,15 @@ pub(super) mod compression;
 pub(super) mod connections;
 pub(super) mod control;
 pub(super) mod fragments;
+pub(super) mod growth;
 pub(super) mod handshake;
 pub(super) mod http2;
 pub(super) mod length;
 pub(super) mod process;
 pub(super) mod slow;
+pub(super) mod stalls;
 pub(super) mod text;
+pub(super) mod time;
 
 /// So many octets, or what the server declares to take where that is less.
 fn at_most_declared(peer: &Peer, octets: usize) -> usize {

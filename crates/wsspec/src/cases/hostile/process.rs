@@ -163,9 +163,9 @@ async fn announced_lengths(measured: &mut Measured) -> Verdict {
 async fn frame_over_the_limit(measured: &mut Measured) -> Verdict {
     const LENGTH: u64 = 1 << 40;
     let limit = frame_limit(measured)?.min(LENGTH);
-    if limit > 16 * MIB {
+    if limit > 32 * MIB {
         return Err(Finding::Unsupported(
-            "the declared limit is over 16 MiB, and a case sends 64 MiB at \
+            "the declared limit is over 32 MiB, and a case sends 64 MiB at \
              most"
                 .to_owned(),
         ));
