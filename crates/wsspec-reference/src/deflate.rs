@@ -443,6 +443,11 @@ impl Deflate {
             {
                 payload.pop();
             }
+            Some(Defect::TailNotCutAtFullBuffer)
+                if (payload.len() + TAIL.len()).is_multiple_of(1024) =>
+            {
+                payload.extend_from_slice(&TAIL);
+            }
             Some(Defect::Rsv1OnContinuations) => {
                 let rest = payload.split_off(payload.len() / 2);
                 let first = Frame::new(opcode, payload).with_rsv(RSV1);

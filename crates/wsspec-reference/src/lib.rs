@@ -19,7 +19,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use rfc6455::handshake::{Refusal, RequestHead, accept, check_request};
+use rfc6455::handshake::{Fields, Refusal, RequestHead, accept, check_request};
 use rfc6455::utf8::Utf8;
 use rfc6455::{
     Decoder, Frame, LengthForm, MaskingKey, Opcode, Rules, Sender, StatusCode,
@@ -120,6 +120,31 @@ defects! {
     FieldNamesWithCase,
     /// More than sixteen fields are an error.
     FewFields,
+    /// A field whose value follows the colon at once is not read.
+    FieldNeedsBlank,
+    /// A field without a value is an error.
+    EmptyFieldIsError,
+    /// The last line of a head is not read, unless it is the version.
+    LastLineNotRead,
+    /// Fields are searched for as text, anywhere in the head.
+    NamesSearchedAnywhere,
+    /// Fields are searched for as text, from the end of the head.
+    NamesSearchedFromTheEnd,
+    /// A name only has to begin like that of a field.
+    NamesMayGoOn,
+    /// Only the last Connection line is read.
+    ConnectionLastLine,
+    /// Only the first Upgrade line is read.
+    UpgradeFirstLine,
+    /// Only the last Upgrade line is read.
+    UpgradeLastLine,
+    /// Elements of a list have to have a blank after the comma.
+    ListsNeedBlanks,
+    /// What an earlier request on the connection said is still there where a
+    /// later one does not say it.
+    EarlierFieldsKept,
+    /// The accept value is that of the first key on the connection.
+    EarlierKeyCounts,
 
     /// An absolute target is another resource.
     TargetPathOnly,
@@ -513,6 +538,22 @@ defects! {
     SubprotocolCredentialNotRead,
     /// Of the subprotocols that are offered the last is named.
     SubprotocolCredentialNamed,
+    /// Of several lines of subprotocols only the first is read.
+    SubprotocolFirstLine,
+    /// Of several lines of subprotocols only the last is read.
+    SubprotocolLastLine,
+    /// A subprotocol is chosen only if it is the whole value.
+    SubprotocolWholeValue,
+    /// Blanks after a comma are taken for a part of a subprotocol.
+    SubprotocolNotTrimmed,
+    /// A subprotocol is chosen if its name is a part of what is offered.
+    SubprotocolSubstring,
+    /// A subprotocol is chosen if its name begins with what is offered.
+    SubprotocolPrefix,
+    /// Subprotocols are compared without case.
+    SubprotocolWithoutCase,
+    /// A subprotocol is named in upper case.
+    SubprotocolInUpperCase,
 
     // Time.
     /// A client may take for its opening handshake what time it likes.
@@ -597,6 +638,14 @@ defects! {
     SpinsWhenLost,
     /// What there is no room for is written again and again.
     SpinsWhenFull,
+    /// The descriptors of refused upgrades are kept.
+    KeepsRefusedDescriptors,
+    /// The descriptors of connections without a whole request are kept.
+    KeepsUnfinishedDescriptors,
+    /// What belongs to a refused upgrade is kept.
+    KeepsRefused,
+    /// What belongs to a connection without a whole request is kept.
+    KeepsUnfinished,
     /// A head is read from its beginning whenever more of it has come.
     HeadReadAgain,
     /// An offer is read from its beginning at each of its octets.
@@ -615,6 +664,16 @@ defects! {
     NumberNotKept,
     /// Whoever finds no room is refused with 400.
     NumberRefusedWith400,
+    /// A refused upgrade takes a place for ever.
+    RefusedKeepsPlace,
+    /// A connection without a whole request takes a place for ever.
+    UnfinishedKeepsPlace,
+    /// A connection that fails takes a place for ever.
+    FailedKeepsPlace,
+    /// A connection that ends with RST takes a place for ever.
+    ResetKeepsPlace,
+    /// A connection that was closed in order takes a place for ever.
+    ClosedKeepsPlace,
     /// Whoever likes may ask as often.
     RateNotKept,
     /// Whoever asks too often is refused with 400.
@@ -702,6 +761,10 @@ defects! {
     /// Compressed data that just fills a buffer of 64 or 128 KiB lacks its last
     /// byte.
     FullBufferLosesByte,
+    /// The tail is not cut where a message just fills a buffer of 1,024 bytes.
+    TailNotCutAtFullBuffer,
+    /// An echo that takes long to compress is sent when it is ready.
+    LongCompressedComesLate,
 
     // Inflating.
     /// What earlier messages said is forgotten.
@@ -720,6 +783,15 @@ defects! {
     CountsTo256,
     /// Each fragment is inflated by itself.
     FragmentsInflatedAlone,
+    /// That a message in fragments was compressed is still true for the next
+    /// one.
+    StickyCompression,
+    /// A compressed frame that is cut inside its length is an error.
+    CutLengthRefused,
+    /// A text inside an unfinished compressed message is echoed.
+    TextInsideCompressedEchoed,
+    /// If the first frame is not compressed, none may be.
+    FirstFrameDecides,
     /// A message that begins with a stored block does not inflate.
     StoredNotKnown,
     /// A message that begins with a block of the fixed code does not inflate.
@@ -767,6 +839,10 @@ defects! {
     InflatesWhole,
     /// A message is read from its beginning at each of its blocks.
     BlocksReadAgain,
+    /// Something is kept of each compressed message.
+    KeepsInflated,
+    /// What a connection inflates with is kept when it is gone.
+    KeepsInflaters,
 
     // TLS.
     /// An opening handshake is taken without TLS, too.
@@ -778,6 +854,13 @@ defects! {
     /// TLS ends without a close_notify.
     NoCloseNotify,
     /// A TLS handshake at a port without TLS gets no answer.
+    /// The TLS handshake is made before the next connection is accepted.
+    TlsInAcceptLoop,
+    /// What comes with the end of the TLS handshake is thrown away.
+    TlsTailLost,
+    /// The descriptors of TLS handshakes that fail are kept.
+    FailedTlsKeepsDescriptors,
+    /// A TLS handshake at a port without TLS is waited for to become HTTP.
     TlsAwaitedAsHttp,
 
     // WebSocket over HTTP/2.
@@ -856,6 +939,26 @@ defects! {
     Http2KeepsEmptyFrames,
     /// A stream that has to wait has room for a long message.
     Http2StalledHasRoom,
+    /// The room that data took comes back only if its stream is still there.
+    Http2ResetTakesRoom,
+    /// The room that data took comes back only when it was of use.
+    Http2UnreadTakesRoom,
+    /// What a stream has that is reset while it waits takes room for ever.
+    Http2StalledTakesRoom,
+    /// A setting gives no room on streams that are open.
+    Http2SettingGivesNoRoom,
+    /// Streams count as open when they have ended.
+    Http2EndedStreamsCount,
+    /// The end of the client's side overtakes the data that comes with it.
+    Http2EndOutrunsData,
+    /// Something is kept of each stream that is refused.
+    Http2KeepsRefusedStreams,
+    /// Something is kept of each stream that has ended.
+    Http2KeepsEndedStreams,
+    /// Something is kept of each message.
+    Http2KeepsMessages,
+    /// The descriptors of connections that are gone are kept.
+    Http2KeepsDescriptors,
 }
 
 impl Defect {
@@ -997,6 +1100,8 @@ struct Shared {
     stopped: AtomicBool,
     kept: Mutex<Vec<TcpStream>>,
     kept_of_each: Mutex<Vec<Vec<u8>>>,
+    /// What a defect keeps of connections that are gone.
+    remains: Mutex<Vec<Vec<u8>>>,
     decoder: Mutex<Decoder>,
     /// Whether the endpoint ends.
     ending: watch::Sender<bool>,
@@ -1013,6 +1118,7 @@ impl Shared {
             stopped: AtomicBool::new(false),
             kept: Mutex::default(),
             kept_of_each: Mutex::default(),
+            remains: Mutex::default(),
             decoder: Mutex::new(Decoder::strict(Sender::Client, kind.most())),
             ending: watch::Sender::new(false),
         })
@@ -1020,6 +1126,13 @@ impl Shared {
 
     fn has(&self, defect: Defect) -> bool {
         self.defect == Some(defect)
+    }
+
+    fn keep_remains(&self, octets: usize) {
+        self.remains
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .push(vec![1; octets]);
     }
 
     fn keep(&self, stream: TcpStream) {
@@ -1255,6 +1368,19 @@ struct Connection {
     was_reset: bool,
     /// Whether the credential was right once.
     was_let_in: bool,
+    /// Whether a request was answered with anything but a 101, and when.
+    refused_at: Option<Instant>,
+    /// What earlier requests on the connection said.
+    earlier: Fields,
+    earlier_key: Option<Vec<u8>>,
+    /// Whether the message in fragments that came last was compressed.
+    was_compressed: bool,
+    /// Whether the first frame was compressed.
+    first_is_compressed: Option<bool>,
+    /// Whether a defect takes offence at what has come.
+    takes_offence: bool,
+    /// What takes long to compress.
+    late: Vec<Frame>,
     unanswered_pings: u32,
     /// Whether it has sent a Ping.
     has_pinged: bool,
@@ -1326,6 +1452,13 @@ impl Connection {
             queue: Vec::new(),
             was_reset: false,
             was_let_in: false,
+            refused_at: None,
+            earlier: Fields::default(),
+            earlier_key: None,
+            was_compressed: false,
+            first_is_compressed: None,
+            takes_offence: false,
+            late: Vec::new(),
             unanswered_pings: 0,
             has_pinged: false,
             next_ping: Instant::now() + PING,
@@ -1401,9 +1534,43 @@ impl Connection {
                 self.has(Defect::ResetEndsServing),
                 Ordering::Relaxed,
             );
-            if self.has(Defect::KeepsDescriptors) {
-                shared.keep(self.stream);
-            }
+        }
+        self.leave(&shared);
+    }
+
+    /// What a defect keeps of a connection that ends.
+    fn leave(self, shared: &Shared) {
+        let is_refused = !self.is_open && self.refused_at.is_some();
+        let is_unfinished = !self.is_open && self.refused_at.is_none();
+        let is_closed = self.is_open && !self.failed && !self.was_reset;
+        let keeps_place = match self.defect {
+            Some(Defect::RefusedKeepsPlace) => is_refused,
+            Some(Defect::UnfinishedKeepsPlace) => is_unfinished,
+            Some(Defect::FailedKeepsPlace) => self.failed,
+            Some(Defect::ResetKeepsPlace) => self.is_open && self.was_reset,
+            Some(Defect::ClosedKeepsPlace) => is_closed,
+            _ => false,
+        };
+        if keeps_place {
+            shared.open.fetch_add(1, Ordering::Relaxed);
+        }
+        let remains = match self.defect {
+            Some(Defect::KeepsRefused) => is_refused,
+            Some(Defect::KeepsUnfinished) => is_unfinished,
+            Some(Defect::KeepsInflaters) => self.deflate.is_some(),
+            _ => false,
+        };
+        if remains {
+            shared.keep_remains(16 << 10);
+        }
+        let keeps_descriptor = match self.defect {
+            Some(Defect::KeepsDescriptors) => self.was_reset,
+            Some(Defect::KeepsRefusedDescriptors) => is_refused,
+            Some(Defect::KeepsUnfinishedDescriptors) => is_unfinished,
+            _ => false,
+        };
+        if keeps_descriptor {
+            shared.keep(self.stream);
         }
     }
 
@@ -1426,6 +1593,8 @@ impl Connection {
                 self.end().await;
                 return None;
             }
+            let mut head = self.read_head(&mut received).await?;
+            self.remember(&mut head.fields);
             if self.shared.kind == Kind::Limited
                 && number > CLIENTS
                 && !self.has(Defect::NumberNotKept)
@@ -1495,6 +1664,30 @@ impl Connection {
                 return None;
             }
         }
+    }
+
+    /// What a defect does with the fields of several requests.
+    fn remember(&mut self, fields: &mut Fields) {
+        let key = fields.only("Sec-WebSocket-Key");
+        if let Some(key) = key {
+            self.earlier_key.get_or_insert(key.to_vec());
+        }
+        if !self.has(Defect::EarlierFieldsKept) {
+            return;
+        }
+        let is_kept = |name: &str| {
+            let name = name.to_ascii_lowercase();
+            name.starts_with("sec-websocket-")
+                || name == "upgrade"
+                || name == "connection"
+        };
+        let earlier = std::mem::take(&mut self.earlier);
+        for (name, value) in earlier.iter() {
+            if !fields.contains(name) && is_kept(name) {
+                fields.push(name.to_owned(), value.to_vec());
+            }
+        }
+        self.earlier = fields.clone();
     }
 
     /// Reads the next head; `None` if there is none any more.
@@ -1796,6 +1989,31 @@ impl Connection {
                 let first = String::from_utf8_lossy(first.unwrap_or_default());
                 (!has(&first, "upgrade")).then_some(Refusal::Connection)
             }
+            Some(Defect::ConnectionLastLine) => {
+                let last = fields.all("Connection").last();
+                let last = String::from_utf8_lossy(last.unwrap_or_default());
+                (!has(&last, "upgrade")).then_some(Refusal::Connection)
+            }
+            Some(Defect::UpgradeFirstLine) => {
+                let first = fields.all("Upgrade").next();
+                let first = String::from_utf8_lossy(first.unwrap_or_default());
+                (!has(&first, "websocket")).then_some(Refusal::Upgrade)
+            }
+            Some(Defect::UpgradeLastLine) => {
+                let last = fields.all("Upgrade").last();
+                let last = String::from_utf8_lossy(last.unwrap_or_default());
+                (!has(&last, "websocket")).then_some(Refusal::Upgrade)
+            }
+            Some(Defect::ListsNeedBlanks) => {
+                let lists = format!("{upgrade};{connection}");
+                let mut elements = lists.split(',').skip(1);
+                let is_missing = elements.any(|it| !it.starts_with(' '));
+                is_missing.then_some(Refusal::Connection)
+            }
+            Some(Defect::EmptyFieldIsError) => fields
+                .iter()
+                .any(|(_, value)| value.is_empty())
+                .then_some(Refusal::Host),
             Some(Defect::EmptyElementIsError) => connection
                 .starts_with(',')
                 .then_some(Refusal::Connection),
@@ -1930,6 +2148,10 @@ impl Connection {
             Some(Defect::AnswerLacksUpgrade) => drop(answer.remove(0)),
             Some(Defect::AnswerLacksConnection) => drop(answer.remove(1)),
             Some(Defect::WrongAccept) => accept_value = accept(b"another"),
+            Some(Defect::EarlierKeyCounts) => {
+                let key = self.earlier_key.as_deref().unwrap_or_default();
+                accept_value = accept(key);
+            }
             Some(Defect::AcceptWithBlanks) => {
                 accept_value = accept(&self.key_with_blanks);
             }
@@ -1966,17 +2188,9 @@ impl Connection {
             }
             _ => {}
         }
-        if self.shared.kind == Kind::Guarded
-            && !self.has(Defect::SubprotocolNotNamed)
-            && fields.has_token(protocol, guard::SUBPROTOCOL)
-        {
-            let named = match self.has(Defect::SubprotocolCredentialNamed) {
-                true => fields.list(protocol).last(),
-                false => None,
-            };
-            let named = named.map(String::from_utf8_lossy);
-            let named = named.unwrap_or(guard::SUBPROTOCOL.into());
-            answer.push((protocol, named.into_owned()));
+        if self.shared.kind == Kind::Guarded {
+            let named = guard::subprotocol(fields, self.defect);
+            answer.extend(named.map(|it| (protocol, it)));
         }
         answer.push(("Sec-WebSocket-Accept", accept_value));
         let answer: Vec<_> = answer
@@ -2023,6 +2237,9 @@ impl Connection {
         reason: &str,
         fields: &[(&str, &str)],
     ) -> Option<()> {
+        if status != 101 {
+            self.refused_at.get_or_insert(Instant::now());
+        }
         let version = match self.has(Defect::Answers10) && status == 101 {
             true => "HTTP/1.0",
             false => "HTTP/1.1",
@@ -2054,6 +2271,9 @@ impl Connection {
     /// Reads what comes and answers it; `None` at the end.
     async fn exchange(&mut self) -> Option<Goes> {
         let goes = self.answer_frames().await;
+        for frame in std::mem::take(&mut self.late) {
+            self.send(frame);
+        }
         self.swap_shared_buffer();
         let out = std::mem::take(&mut self.out);
         self.write_out(out, goes == Goes::Down).await?;
@@ -2068,6 +2288,9 @@ impl Connection {
         let mut received = Vec::with_capacity(4096);
         let count = self.read(&mut received).await?;
         self.swap_shared_buffer();
+        self.takes_offence = self.has(Defect::CutLengthRefused)
+            && self.decoder.is_between_frames()
+            && is_cut_inside_length(&received);
         self.decoder.push(&received);
         if self.has(Defect::KeepsSegments) {
             self.kept.push(received);
@@ -2359,6 +2582,9 @@ impl Connection {
 
     /// Answers the frames that are complete.
     async fn answer_frames(&mut self) -> Goes {
+        if self.takes_offence {
+            return self.fail(&Violation::NothingToContinue);
+        }
         loop {
             let frame = match self.decoder.next_frame() {
                 Ok(Some(frame)) => frame,
@@ -2438,9 +2664,25 @@ impl Connection {
     /// Whether the frame is to be taken, to be passed over, or illegal; with
     /// what the defect makes of that.
     fn legal(&mut self, frame: &Frame) -> Result<bool, Violation> {
+        let is_compressed = frame.rsv & RSV1 != 0;
+        let first = *self
+            .first_is_compressed
+            .get_or_insert(is_compressed);
+        if self.has(Defect::FirstFrameDecides) && is_compressed && !first {
+            return Err(Violation::ReservedBits(RSV1));
+        }
         let Some(rules) = &mut self.rules else {
             return Ok(true);
         };
+        if self.defect == Some(Defect::TextInsideCompressedEchoed)
+            && self.message.is_some()
+            && rules.is_compressed()
+            && frame.opcode == Opcode::TEXT
+            && !is_compressed
+        {
+            self.echo(frame.opcode, frame.payload.to_vec());
+            return Ok(false);
+        }
         let mut header = frame.header();
         let looks_for_itself = matches!(
             self.defect,
@@ -2704,8 +2946,15 @@ impl Connection {
         self.messages += 1;
         if self.messages > 0xFFFF && self.has(Defect::MessagesCountedIn16Bits) {
             return self.fail(&Violation::NothingToContinue);
+        if fragment {
+            compressed |=
+                self.has(Defect::StickyCompression) && self.was_compressed;
+            self.was_compressed = compressed;
         }
         if compressed {
+            if self.has(Defect::KeepsInflated) {
+                self.kept.push(vec![1; 512]);
+            }
             payload = match self.inflate(opcode, &payload) {
                 Ok(Some(message)) => message,
                 Ok(None) => return Goes::On,
@@ -2788,10 +3037,16 @@ impl Connection {
             }
             _ => {}
         }
+        let is_late =
+            self.has(Defect::LongCompressedComesLate) && payload.len() > 8192;
         let frames = match &mut self.deflate {
             Some(deflate) => deflate.frames(opcode, payload),
             None => vec![Frame::new(opcode, payload)],
         };
+        if is_late {
+            self.late.extend(frames);
+            return;
+        }
         for frame in frames {
             self.send(frame);
         }
@@ -3038,6 +3293,21 @@ impl Connection {
         frame.encode(&mut self.out);
     }
 }
+
+/// Whether this is the beginning of a compressed frame, up to the middle of
+/// its length.
+fn is_cut_inside_length(octets: &[u8]) -> bool {
+    let [first, second, ..] = octets else {
+        return false;
+    };
+    let header = match second & 0x7f {
+        126 => 4,
+        127 => 10,
+        _ => 2,
+    };
+    first & 0x40 != 0 && octets.len() < header
+}
+
 
 /// What stands behind the blank that follows the colon.
 fn key_line(head: &[u8]) -> Vec<u8> {

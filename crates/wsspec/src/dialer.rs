@@ -39,6 +39,8 @@ pub struct Request {
     /// Octets before the request line.
     preceded_by: Vec<u8>,
     lines: Vec<Line>,
+    /// What comes between each colon and its value, and after the value.
+    blanks: (&'static str, &'static str),
     key: String,
     /// Octets that go out in the same write, right behind the head.
     followed_by: Vec<u8>,
@@ -245,6 +247,29 @@ impl Request {
         self
     }
 
+    /// The same fields with other blanks around their values.
+    #[must_use]
+    pub fn blanks(mut self, before: &'static str, after: &'static str) -> Self {
+        self.blanks = (before, after);
+        self
+    }
+
+    /// The same fields, beginning with the one after so many.
+    #[must_use]
+    pub fn rotated(mut self, count: usize) -> Self {
+        let length = self.lines.len().max(1);
+        self.lines.rotate_left(count % length);
+        self
+    }
+
+    /// The names of the fields, in their order.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.lines.iter().filter_map(|line| match line {
+            Line::Field(name, _) => Some(&**name),
+            Line::Raw(_) => None,
+        })
+    }
+
     /// Octets before the request line.
     #[must_use]
     pub fn preceded_by(mut self, octets: impl AsRef<[u8]>) -> Self {
@@ -309,8 +334,10 @@ impl Request {
             match line {
                 Line::Field(name, value) => {
                     head.extend_from_slice(name.as_bytes());
-                    head.extend_from_slice(b": ");
+                    head.push(b':');
+                    head.extend_from_slice(self.blanks.0.as_bytes());
                     head.extend_from_slice(value);
+                    head.extend_from_slice(self.blanks.1.as_bytes());
                 }
                 Line::Raw(line) => head.extend_from_slice(line),
             }
@@ -362,6 +389,7 @@ impl Dialer {
                     Line::Field(name.to_owned(), value.into_bytes())
                 })
                 .collect(),
+            blanks: (" ", ""),
             key,
             followed_by: Vec::new(),
             held_back: Vec::new(),
@@ -483,6 +511,21 @@ impl Unopened {
         self.wire.write_octets(octets).await
     }
 
+    /// Sends what is left of a request, and waits for the answer.
+    ///
+    /// # Errors
+    ///
+    /// A server that does not read.
+    pub async fn finish(
+        mut self,
+        rest: &[u8],
+        request: &Request,
+    ) -> Result<Answer, Finding> {
+        self.wire.write_octets(rest).await?;
+        let random = fastrand::Rng::with_seed(rest.len() as u64);
+        answer(self.wire, self.received, request, random).await
+    }
+
     /// What the server does within this time without being asked: an answer,
     /// or the end.
     pub async fn acts_within(
@@ -515,9 +558,19 @@ impl Unopened {
 
     /// Whether the server has done anything yet; nobody waits for it.
     pub async fn has_acted(&mut self) -> bool {
-        let now = std::time::Duration::ZERO;
+        self.acts_before(std::time::Duration::ZERO)
+            .await
+            .is_some()
+    }
+
+    /// What the server does before this time is over. That it does nothing
+    /// proves nothing: no witness is asked.
+    pub async fn acts_before(
+        &mut self,
+        time: std::time::Duration,
+    ) -> Option<Reply> {
         let reply = reply(&mut self.wire, &mut self.received);
-        tokio::time::timeout(now, reply).await.is_ok()
+        tokio::time::timeout(time, reply).await.ok()
     }
 
     /// Ends the connection abruptly: RST.

@@ -194,6 +194,20 @@ impl Measured {
         Ok(())
     }
 
+    /// The same over HTTP/2.
+    ///
+    /// # Errors
+    ///
+    /// A server that serves nobody.
+    pub async fn serves_http2(&mut self, opener: &mut Http2Opener) -> Verdict {
+        for _ in 0..3 {
+            let mut peer = opener.connect().await?;
+            let stream = peer.open(opener.request()).await?;
+            peer.echoes(stream, "Is anybody there?").await?;
+        }
+        Ok(())
+    }
+
     /// Begins to measure memory.
     ///
     /// # Errors

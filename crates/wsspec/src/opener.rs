@@ -72,8 +72,9 @@ impl Opener {
     /// # Errors
     ///
     /// [`Finding::Unsupported`] if the server accepts the handshake without the
-    /// extension, [`Finding::Blocked`] if it accepts no handshake, or what was
-    /// not offered.
+    /// extension, or says so in a malformed way, which one case is about;
+    /// [`Finding::Blocked`] if it accepts no handshake, or what was not
+    /// offered.
     pub async fn deflated(&mut self, offer: &str) -> Result<Peer, Finding> {
         let offered = self.offer(offer).await?;
         if offered.is_unasked() && !offer.contains(',') {

@@ -16,15 +16,20 @@ mod hostile;
 mod rfc7692_compressing;
 mod rfc7692_messages;
 mod rfc7692_negotiating;
+mod rfc7692_states;
 mod rfc8441_http2;
+mod rfc8441_streams;
 mod rfc9110_http;
 mod rfc9112_http1;
 mod s10_2_origin;
 mod s10_4_limits;
 mod s10_5_authentication;
 mod s10_6_tls;
+mod s10_6_tls_handshakes;
+mod s4_2_1_fields_in_any_form;
 mod s4_2_1_reading_the_request;
 mod s4_2_2_answering_the_request;
+mod s4_2_2_its_own_answer;
 mod s5_1_overview;
 mod s5_2_base_framing;
 mod s5_3_masking;
@@ -46,7 +51,13 @@ pub fn all() -> impl Iterator<Item = &'static Case> {
         s4_2_1_reading_the_request::CASES,
         s4_2_1_reading_the_request::NOT_CHOSEN,
         s4_2_1_reading_the_request::MALFORMED,
+        s4_2_1_fields_in_any_form::CASES,
+        s4_2_1_fields_in_any_form::ELSEWHERE,
         s4_2_2_answering_the_request::CASES,
+        s4_2_2_its_own_answer::IN_ANY_FORM,
+        s4_2_2_its_own_answer::ONLY_IF_OFFERED,
+        s4_2_2_its_own_answer::CASES,
+        s4_2_2_its_own_answer::STANDS_ALONE,
         s5_1_overview::CASES,
         s5_1_overview::IN_STATES,
         s5_2_base_framing::CASES,
@@ -137,6 +148,10 @@ pub fn all() -> impl Iterator<Item = &'static Case> {
         rfc7692_compressing::UNFINISHED,
         rfc7692_compressing::NOT_INFLATING_CODE,
         rfc7692_compressing::WITHOUT_AGREEMENT,
+        rfc7692_states::CASES,
+        rfc7692_states::FIRST,
+        rfc7692_states::APART,
+        rfc7692_states::VOLUME,
         rfc7692_messages::JSON,
         rfc7692_messages::BITMAP,
         rfc7692_messages::PROSE,
@@ -156,11 +171,16 @@ pub fn all() -> impl Iterator<Item = &'static Case> {
         rfc8441_http2::VERSION,
         rfc8441_http2::ORIGIN,
         rfc8441_http2::MALFORMED_LIVES,
+        rfc8441_streams::ROOM,
+        rfc8441_streams::PLACES,
+        rfc8441_streams::CASES,
         rfc9110_http::CASES,
         s10_5_authentication::CASES,
         s10_6_tls::HANDSHAKE,
         s10_6_tls::OPEN,
         s10_6_tls::PLAIN,
+        s10_6_tls_handshakes::TOGETHER,
+        s10_6_tls_handshakes::ALONE,
         rfc9112_http1::CASES,
         rfc9112_http1::CRLF,
         rfc9112_http1::STATUS_LINE,
@@ -200,6 +220,10 @@ pub fn all() -> impl Iterator<Item = &'static Case> {
         hostile::growth::CONNECTIONS,
         hostile::growth::PARTS,
         hostile::growth::IDLE,
+        hostile::unopened::CASES,
+        hostile::unopened::PLACES,
+        s10_6_tls_handshakes::MEASURED,
+        rfc8441_streams::MEASURED,
         hostile::compression::measured::CASES,
         hostile::process::lifetime::CASES,
     ]

@@ -206,7 +206,10 @@ async fn clients_setting_has_no_effect(
 }
 
 /// Holds if these fields open a WebSocket that echoes.
-async fn opens_and_echoes(peer: &mut Http2Peer, fields: Vec<Field>) -> Verdict {
+pub(super) async fn opens_and_echoes(
+    peer: &mut Http2Peer,
+    fields: Vec<Field>,
+) -> Verdict {
     let stream = peer.begin(fields).await?;
     match peer.next_on(stream).await? {
         Event::Head(_, head, false) if (200..300).contains(&head.status) => {}

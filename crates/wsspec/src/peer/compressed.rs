@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use rfc6455::{Frame, Opcode, Violation};
-use rfc7692::{Agreement, Compressor, Inflater, NotInflated, RSV1};
+use rfc7692::{Agreement, Compressor, Inflater, NotInflated, RSV1, TAIL};
 
 use super::{Incoming, Peer};
 use crate::autobahn::Timer;
@@ -27,6 +27,9 @@ pub(super) struct Deflate {
     inflater: Inflater,
     /// Whether the message that came last was compressed.
     pub(super) was_compressed: bool,
+    /// Whether the compressed message that came last ended with the tail that
+    /// has to be cut.
+    had_tail: bool,
 }
 
 impl Deflate {
@@ -42,6 +45,7 @@ impl Deflate {
                 agreement.server_takes_over,
             ),
             was_compressed: false,
+            had_tail: false,
         }
     }
 }
@@ -79,6 +83,14 @@ impl Peer {
         self.deflate
             .as_ref()
             .is_some_and(|it| it.was_compressed)
+    }
+
+    /// Whether the compressed message that came last ended with 00 00 FF FF.
+    #[must_use]
+    pub fn last_had_tail(&self) -> bool {
+        self.deflate
+            .as_ref()
+            .is_some_and(|it| it.had_tail)
     }
 
     /// A message as one compressed frame, within the agreed window and
@@ -135,6 +147,7 @@ impl Peer {
         let Some(deflate) = &mut self.deflate else {
             return Ok(compressed.to_vec());
         };
+        deflate.had_tail = compressed.ends_with(&TAIL);
         let message = match deflate.inflater.message(compressed, limit) {
             Ok(message) => message,
             Err(NotInflated::TooLong(_)) => {

@@ -76,6 +76,10 @@ enum Meets {
     DeflateProcess,
     /// The endpoint is behind TLS.
     Secure,
+    /// The same, alone.
+    SecureAlone,
+    /// The same, as a process of its own.
+    SecureProcess,
     /// The endpoint is behind HTTP/2.
     Http2,
     /// The same as a process of its own.
@@ -87,9 +91,23 @@ const MEETS: &[(Meets, &str)] = &[
     (Meets::Guarded, "6455/10.2/*"),
     (Meets::Guarded, "6455/4.2.1/request-without-origin"),
     (Meets::Guarded, "6455/4.2.2/known-subprotocol"),
+    (Meets::Guarded, "6455/4.2.2/subprotocol-in-any-form/*"),
+    (Meets::Guarded, "6455/4.2.2/subprotocol-only-if-offered/*"),
+    (
+        Meets::Plain,
+        "6455/4.2.2/subprotocol-only-if-offered/no-offer",
+    ),
+    (
+        Meets::Plain,
+        "6455/4.2.2/subprotocol-only-if-offered/another",
+    ),
     (
         Meets::Guarded,
-        "6455/4.2.2/subprotocol-only-if-offered/known",
+        "6455/4.2.2/answer-is-for-its-own-request/subprotocol",
+    ),
+    (
+        Meets::Deflate,
+        "6455/4.2.2/answer-is-for-its-own-request/extension",
     ),
     (Meets::Guarded, "9110/11.6.1/*"),
     (Meets::Guarded, "hostile/access/*"),
@@ -102,6 +120,7 @@ const MEETS: &[(Meets, &str)] = &[
     (Meets::Process, "hostile/descriptors/*"),
     (Meets::Process, "hostile/shutdown/*"),
     (Meets::Limited, "hostile/connections/over-the-number*"),
+    (Meets::Limited, "hostile/connections/place-comes-back/*"),
     (Meets::Rated, "hostile/rate/*"),
     (Meets::Timed, "hostile/slow/no-message"),
     (Meets::Timed, "hostile/slow/too-old"),
@@ -153,6 +172,7 @@ const MEETS: &[(Meets, &str)] = &[
         "hostile/time/reads-before-the-send-deadline",
     ),
     (Meets::Deflate, "7692/*"),
+    (Meets::Compressed, "7692/7.2.1/any-length-of-output/*"),
     (Meets::Compressed, "7692/7.1/*"),
     (Meets::Compressed, "7692/7.2/*"),
     (Meets::Deflate, "hostile/compression/*"),
@@ -163,6 +183,15 @@ const MEETS: &[(Meets, &str)] = &[
     (Meets::DeflateProcess, "hostile/memory/compressed-*"),
     (Meets::DeflateProcess, "hostile/processor/empty-blocks"),
     (Meets::Secure, "6455/10.6/*"),
+    (
+        Meets::SecureAlone,
+        "6455/10.6/request-with-the-end-of-the-handshake",
+    ),
+    (Meets::SecureAlone, "hostile/slow/half-tls-handshakes/*"),
+    (
+        Meets::SecureProcess,
+        "hostile/descriptors/tls-handshakes-that-end",
+    ),
     (Meets::Secure, "6455/4.2.2/no-switch-without-tls"),
     (Meets::Secure, "6455/4.2.2/failed-tls-handshake-ends"),
     (Meets::Secure, "6455/4.2.2/everything-is-in-the-tunnel"),
@@ -172,6 +201,13 @@ const MEETS: &[(Meets, &str)] = &[
     (Meets::Http2, "hostile/http2/*"),
     (Meets::Http2Process, "hostile/memory/empty-data-frames"),
     (Meets::Http2Process, "hostile/memory/stalled-streams"),
+    (Meets::Http2Process, "hostile/memory/refused-streams"),
+    (Meets::Http2Process, "hostile/memory/streams-that-are-gone"),
+    (Meets::Http2Process, "hostile/memory/messages-over-http2"),
+    (
+        Meets::Http2Process,
+        "hostile/descriptors/http2-connections-that-are-gone",
+    ),
 ];
 
 fn meets(case: &Case) -> Meets {
@@ -239,7 +275,11 @@ fn is_met(defect: Option<Defect>, meets: Meets) -> bool {
             &[Meets::TimedLong]
         }
         D::OwnCloseEndsTcp => &[Meets::Plain, Meets::Timed, Meets::Process],
-        D::EmptyFragmentIsError
+        D::EarlierFieldsKept => &[Meets::Plain, Meets::Guarded, Meets::Deflate],
+        D::Interleaving
+        | D::StrayContinuationIgnored
+        | D::ControlFinIgnored
+        | D::EmptyFragmentIsError
         | D::EmptyLastFragmentIgnored
         | D::FailsWithoutClose
         | D::FailsWith1000
@@ -263,19 +303,34 @@ fn is_met(defect: Option<Defect>, meets: Meets) -> bool {
         | D::CountsTo256
         | D::FullBufferLosesByte => &[Meets::Deflate, Meets::Compressed],
         D::GarbageEndsServing => &[Meets::DeflateAlone],
-        D::InflatesWhole | D::BlocksReadAgain => &[Meets::DeflateProcess],
+        D::TailNotCutAtFullBuffer => &[Meets::Deflate, Meets::Compressed],
+        D::InflatesWhole
+        | D::BlocksReadAgain
+        | D::KeepsInflated
+        | D::KeepsInflaters => &[Meets::DeflateProcess],
         D::LargeBuffers => &[Meets::Process, Meets::DeflateProcess],
         D::TlsAwaitedAsHttp => &[Meets::Plain],
-        D::Http2KeepsEmptyFrames | D::Http2StalledHasRoom => {
-            &[Meets::Http2Process]
-        }
+        D::TlsInAcceptLoop | D::TlsTailLost => &[Meets::SecureAlone],
+        D::FailedTlsKeepsDescriptors => &[Meets::SecureProcess],
+        D::Http2KeepsEmptyFrames
+        | D::Http2StalledHasRoom
+        | D::Http2KeepsRefusedStreams
+        | D::Http2KeepsEndedStreams
+        | D::Http2KeepsMessages
+        | D::Http2KeepsDescriptors => &[Meets::Http2Process],
         _ if defect >= D::Http2SettingNotSaid => &[Meets::Http2],
         _ if defect >= D::TlsNotNeeded => &[Meets::Secure],
         _ if defect >= D::UnknownParameterAccepted => &[Meets::Deflate],
         _ if defect >= D::ShutdownSilent && defect < D::NumberNotKept => {
             &[Meets::Process]
         }
-        D::NumberNotKept | D::NumberRefusedWith400 => &[Meets::Limited],
+        D::NumberNotKept
+        | D::NumberRefusedWith400
+        | D::RefusedKeepsPlace
+        | D::UnfinishedKeepsPlace
+        | D::FailedKeepsPlace
+        | D::ResetKeepsPlace
+        | D::ClosedKeepsPlace => &[Meets::Limited],
         D::RateNotKept | D::RateRefusedWith400 => &[Meets::Rated],
         D::UnmaskedAccepted => &[Meets::Plain, Meets::Http2],
         _ if defect >= D::IdleNotTimed => &[Meets::Timed],
@@ -288,7 +343,7 @@ fn is_met(defect: Option<Defect>, meets: Meets) -> bool {
     ways.contains(&meets)
 }
 
-const WAYS: [Meets; 22] = [
+const WAYS: [Meets; 24] = [
     Meets::Plain,
     Meets::Guarded,
     Meets::Large,
@@ -309,6 +364,8 @@ const WAYS: [Meets; 22] = [
     Meets::DeflateAlone,
     Meets::DeflateProcess,
     Meets::Secure,
+    Meets::SecureAlone,
+    Meets::SecureProcess,
     Meets::Http2,
     Meets::Http2Process,
 ];
@@ -353,9 +410,10 @@ async fn judge(
                 over(Kind::Guarded, defect, cases).await
             }
             Meets::Large => over(Kind::Large, defect, cases).await,
-            Meets::Alone | Meets::DeflateAlone => {
+            Meets::Alone | Meets::DeflateAlone | Meets::SecureAlone => {
                 let kind = match way {
                     Meets::DeflateAlone => Kind::Deflate,
+                    Meets::SecureAlone => Kind::Secure,
                     _ => Kind::Plain,
                 };
                 let mut judged = Vec::new();
@@ -378,6 +436,9 @@ async fn judge(
                 over(Kind::Deflate, defect, cases).await
             }
             Meets::Secure => over(Kind::Secure, defect, cases).await,
+            Meets::SecureProcess => {
+                as_process(Kind::Secure, defect, cases).await
+            }
             Meets::Http2 => over(Kind::Http2, defect, cases).await,
             Meets::Http2Process => as_process(Kind::Http2, defect, cases).await,
         });
@@ -404,7 +465,14 @@ fn is_apart(defect: Option<Defect>, case: &Case) -> bool {
         | D::SpinsWhenLost
         | D::SpinsWhenFull => "hostile/processor/*",
         D::OwnCloseEndsTcp => "6455/7.1.1/own-close-waits-for-the-answer/*",
-        D::KeepsDescriptors | D::KeepsSomeOfEach => "hostile/descriptors/*",
+        D::KeepsDescriptors
+        | D::KeepsSomeOfEach
+        | D::KeepsRefusedDescriptors
+        | D::KeepsUnfinishedDescriptors => "hostile/descriptors/*",
+        // What it loses of other connections is a matter of luck.
+        D::TlsTailLost => {
+            return !case.id.starts_with("6455/10.6/request-with");
+        }
         D::PingsAllTheTime => "hostile/*",
         _ if defect >= D::ShutdownSilent => "hostile/shutdown/*",
         _ => "hostile/memory/*",
@@ -418,13 +486,22 @@ async fn over(
     cases: Vec<&'static Case>,
     factor: u32,
 ) -> Vec<Judged> {
-    let reference = Reference::start_as(kind, defect).await;
     // A deadline that is kept may be seen late on a busy machine.
     let patience = match kind {
         Kind::Guarded | Kind::Timed => 3 * PATIENCE,
         _ => PATIENCE,
     };
-    let endpoint = support::endpoint(&reference, factor * patience);
+    patiently(kind, defect, cases, factor * patience).await
+}
+
+async fn patiently(
+    kind: Kind,
+    defect: Option<Defect>,
+    cases: Vec<&'static Case>,
+    patience: Duration,
+) -> Vec<Judged> {
+    let reference = Reference::start_as(kind, defect).await;
+    let endpoint = support::endpoint(&reference, patience);
     Runner::new(endpoint, 32)
         .once()
         .run(cases, |_| {})
@@ -471,6 +548,7 @@ fn the_reference_as_a_process() {
         Kind::Limited,
         Kind::Rated,
         Kind::Deflate,
+        Kind::Secure,
         Kind::Http2,
     ];
     let kind = kinds.iter().find(|it| format!("{it:?}") == kind);

@@ -227,6 +227,7 @@ pub(in crate::cases) mod measured {
     use super::super::process::{
         ALLOWANCE, EACH, MANY, takes_a_second_at_most, takes_many,
     };
+    use super::super::unopened::Rounds;
     use super::*;
     use crate::measured::Measured;
 
@@ -241,6 +242,13 @@ pub(in crate::cases) mod measured {
         Guidance "hostile/memory/compressed-idle-connections" ["6455-10.4-01", "7692-8-02"]
             seen "Jetty #13029"
             => idle_connections;
+        /// Connections with compression that are gone leave no memory behind.
+        Guidance "hostile/memory/compressed-connections-that-are-gone" ["6455-7.1.4-01", "7692-8-02"]
+            => connections_that_are_gone;
+        /// Compressed messages leave no memory behind, however many come over
+        /// one connection.
+        Guidance "hostile/memory/compressed-messages-without-end" ["7692-8-02"]
+            => messages_without_end;
         /// Thousands of empty blocks in a message take no more time than
         /// others of their length.
         Guidance "hostile/processor/empty-blocks" ["7692-7.2.3-01"]
@@ -284,6 +292,49 @@ pub(in crate::cases) mod measured {
         memory.is_within(most, "for 200 connections")?;
         let each = memory.growth()? / MANY as u64 / KIB;
         Err(Finding::Observed(format!("{each} KiB a connection")))
+    }
+
+    async fn connections_that_are_gone(measured: &mut Measured) -> Verdict {
+        const COUNT: u64 = 100;
+        let mut rounds = Rounds::default();
+        loop {
+            let memory = measured.memory()?;
+            for number in 0..COUNT {
+                let mut peer = measured.deflated().await?;
+                peer.is_aside();
+                let text = Frame::text("Hello, Hello!");
+                peer.send_compressed(text.clone()).await?;
+                peer.expect(text).await?;
+                if number % 2 == 0 {
+                    peer.reset();
+                    continue;
+                }
+                peer.send(Frame::close_without_code()).await?;
+                until_failed(&mut peer, &[]).await?;
+            }
+            measured.serves().await?;
+            if rounds.are_over(memory.growth()?, COUNT * 8 * KIB) {
+                return rounds.verdict();
+            }
+        }
+    }
+
+    async fn messages_without_end(measured: &mut Measured) -> Verdict {
+        const COUNT: u64 = 2_000;
+        let mut peer = measured.deflated().await?;
+        let mut rounds = Rounds::default();
+        loop {
+            let memory = measured.memory()?;
+            for number in 0..COUNT {
+                let text = Frame::text(format!("Hello, Hello {number}!"));
+                peer.send_compressed(text.clone()).await?;
+                peer.expect(text).await?;
+            }
+            // An object of 256 octets for each message shows.
+            if rounds.are_over(memory.growth()?, COUNT * 256) {
+                return rounds.verdict();
+            }
+        }
     }
 
     async fn empty_blocks_take_no_time(measured: &mut Measured) -> Verdict {

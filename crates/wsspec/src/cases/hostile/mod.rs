@@ -33,6 +33,7 @@ pub(super) mod slow;
 pub(super) mod stalls;
 pub(super) mod text;
 pub(super) mod time;
+pub(super) mod unopened;
 
 /// So many octets, or what the server declares to take where that is less.
 fn at_most_declared(peer: &Peer, octets: usize) -> usize {
@@ -54,7 +55,7 @@ fn has_given_up(reply: &Reply) -> Verdict {
 }
 
 /// Holds if a connection of its own is served.
-async fn others_are_served(dialer: &mut Dialer) -> Verdict {
+pub(super) async fn others_are_served(dialer: &mut Dialer) -> Verdict {
     let served = async {
         let mut peer = dialer.open().await?;
         peer.is_aside();
