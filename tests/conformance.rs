@@ -39,7 +39,7 @@ struct Group {
     is_in_readme: bool,
 }
 
-const GROUPS: [Group; 5] = [
+const GROUPS: [Group; 7] = [
     Group {
         folder: support::OURS,
         variant: "echo",
@@ -68,6 +68,18 @@ const GROUPS: [Group; 5] = [
         folder: support::OURS,
         variant: "http2",
         title: "WebSocket over HTTP/2",
+        is_in_readme: false,
+    },
+    Group {
+        folder: support::THIRD_PARTY,
+        variant: "echo",
+        title: "Servers that others wrote",
+        is_in_readme: false,
+    },
+    Group {
+        folder: support::THIRD_PARTY,
+        variant: "http2",
+        title: "Servers that others wrote, over HTTP/2",
         is_in_readme: false,
     },
 ];
@@ -237,9 +249,18 @@ fn not_judged(label: String, error: &TargetError) -> Trial {
 
 /// The generated parts of README and book: compared, or written with `BLESS`.
 fn pages(columns: &[Results<'_>]) -> Vec<Trial> {
-    let ways = ways_table(columns);
+    let is_theirs =
+        |it: &&Results<'_>| support::is_in(support::THIRD_PARTY, it.server);
+    let (theirs, ours): (Vec<_>, Vec<_>) = columns.iter().partition(is_theirs);
+    let ways = ways_table(&ours);
     let mut chapters = format!("How each can be reached:\n\n{ways}\n");
     let mut page = format!("## How each can be reached\n\n{ways}\n");
+    // One is ours and only there to die; it is in no table.
+    let (theirs, _): (Vec<_>, Vec<_>) = theirs
+        .iter()
+        .partition(|it| !it.label.ends_with("/dies"));
+    let ways = ways_table(&theirs);
+    let mut third_party = format!("## How each can be reached\n\n{ways}\n");
     for Group {
         folder,
         variant,
@@ -247,6 +268,10 @@ fn pages(columns: &[Results<'_>]) -> Vec<Trial> {
         is_in_readme,
     } in GROUPS
     {
+        let page = match folder {
+            support::THIRD_PARTY => &mut third_party,
+            _ => &mut page,
+        };
         let ours: Vec<_> = columns
             .iter()
             .filter(|it| {
@@ -264,14 +289,19 @@ fn pages(columns: &[Results<'_>]) -> Vec<Trial> {
         }
         let sections = report::sections_table(&as_columns);
         let broken = report::broken_table(&as_columns);
-        page += &format!("## {title}\n\n{sections}\n{broken}\n");
+        *page += &format!("## {title}\n\n{sections}\n{broken}\n");
         for Results { server, judged, .. } in ours {
             let list = report::broken_list(judged);
             let (name, stack) = (&server.name, &server.stack);
-            page += &format!("### {name}, {variant}\n\n{stack}\n\n{list}\n");
+            *page += &format!("### {name}, {variant}\n\n{stack}\n\n{list}\n");
         }
     }
-    [("README.md", chapters), ("docs/src/conformance.md", page)]
+    let pages = [
+        ("README.md", chapters),
+        ("docs/src/conformance.md", page),
+        ("docs/src/third-party.md", third_party),
+    ];
+    pages
         .into_iter()
         .map(|(file, text)| {
             let name = format!("the results in {file} are current");
@@ -285,7 +315,7 @@ fn pages(columns: &[Results<'_>]) -> Vec<Trial> {
 
 /// Servers as rows, and as columns the ways in which a WebSocket can be opened
 /// and compressed.
-fn ways_table(columns: &[Results<'_>]) -> String {
+fn ways_table(columns: &[&Results<'_>]) -> String {
     let is_deflate = |it: &&Judged| it.case.id.starts_with("7692/");
     let mut servers: Vec<_> = columns.iter().map(|it| it.server).collect();
     servers.dedup_by_key(|server| &server.name);
@@ -297,7 +327,7 @@ fn ways_table(columns: &[Results<'_>]) -> String {
             let all = columns.iter();
             all.filter(move |it| it.server.name == server.name)
         };
-        let frames = |found: Option<&Results<'_>>| {
+        let frames = |found: Option<&&Results<'_>>| {
             let judged = found.iter().flat_map(|it| &it.judged);
             report::held(judged.filter(|it| !is_deflate(it)))
         };

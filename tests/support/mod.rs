@@ -14,10 +14,13 @@ pub(crate) const OURS: &str = "crates";
 /// The folder of the document's servers, in Go.
 pub(crate) const GO: &str = "examples/go";
 
+/// The folder of the servers that others wrote, in many languages.
+pub(crate) const THIRD_PARTY: &str = "tests/third_party";
+
 /// Every server of this repository that has a `server.toml`, ours first.
 pub(crate) fn servers() -> Result<Vec<Server>, TargetError> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let mut files: Vec<PathBuf> = [OURS, GO, "tests/strangers"]
+    let mut files: Vec<PathBuf> = [OURS, GO, THIRD_PARTY]
         .iter()
         .filter_map(|folder| std::fs::read_dir(root.join(folder)).ok())
         .flatten()

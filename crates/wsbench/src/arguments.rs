@@ -35,7 +35,8 @@ pub(crate) enum Command {
 #[derive(Args)]
 pub(crate) struct Run {
     /// A server.toml [default: crates/echo-*/server.toml,
-    /// examples/go/*/server.toml and tests/strangers/*/server.toml]
+    /// examples/go/*/server.toml, and those of tests/third_party/websockets
+    /// and tests/third_party/ws]
     #[arg(long, value_name = "FILE", num_args = 1..)]
     pub(crate) config: Vec<PathBuf>,
 

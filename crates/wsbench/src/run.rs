@@ -25,10 +25,11 @@ use crate::workload::{Echo, Workload};
 use crate::{Exit, instructions, latency, memory, nodelay, table};
 
 /// Where the servers of this repository say how they are built.
-const CONFIGS: [&str; 3] = [
+const CONFIGS: [&str; 4] = [
     "crates/echo-*/server.toml",
     "examples/go/*/server.toml",
-    "tests/strangers/*/server.toml",
+    "tests/third_party/websockets/server.toml",
+    "tests/third_party/ws/server.toml",
 ];
 
 /// About how long it takes to open a connection, to send a message on it, and
