@@ -340,11 +340,6 @@ pub(crate) struct Select {
     /// Leave out the cases with this id; * stands for any part
     #[arg(long, value_name = "ID")]
     exclude: Vec<String>,
-
-    /// Also run the cases that take longer than a second on a right server;
-    /// all together they add about a minute
-    #[arg(long)]
-    thorough: bool,
 }
 
 impl Select {
@@ -359,7 +354,6 @@ impl Select {
                 .collect(),
             autobahn: self.autobahn.clone(),
             exclude: self.exclude.clone(),
-            thorough: self.thorough,
         }
     }
 }

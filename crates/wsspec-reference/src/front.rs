@@ -2,11 +2,11 @@
 //! it takes TLS off and passes octets on, both ways, and the two ends of a
 //! connection with them.
 
-use std::io::{self, Read};
+use std::io;
 use std::net::SocketAddr;
 use std::path::Path;
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use rustls::ServerConfig;
@@ -17,7 +17,7 @@ use tokio::io::{
     AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf, copy,
 };
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tokio_rustls::TlsAcceptor;
 
@@ -58,130 +58,86 @@ pub(crate) async fn serve_tls(
 ) {
     let acceptor = acceptor();
     let mut connections = JoinSet::new();
-    let kept = Kept::default();
     loop {
         tokio::select! {
             accepted = listener.accept() => {
                 let Ok((stream, _)) = accepted else { continue };
                 _ = stream.set_nodelay(true);
                 let acceptor = acceptor.clone();
-                let (done, is_done) = oneshot::channel();
-                let front = Front {
-                    acceptor,
-                    behind,
-                    defect,
-                    kept: Arc::clone(&kept),
-                    done,
-                };
-                connections.spawn(front.pass_on(stream));
-                if defect == Some(Defect::TlsInAcceptLoop) {
-                    _ = is_done.await;
-                }
+                connections.spawn(pass_on(stream, acceptor, behind, defect));
             }
             Some(_) = connections.join_next() => {}
         }
     }
 }
 
-/// TLS before one connection.
-struct Front {
+async fn pass_on(
+    stream: TcpStream,
     acceptor: TlsAcceptor,
     behind: SocketAddr,
     defect: Option<Defect>,
-    kept: Kept,
-    /// Says that the TLS handshake is over.
-    done: oneshot::Sender<()>,
-}
-
-/// What a defect does not let go.
-type Kept = Arc<Mutex<Vec<TcpStream>>>;
-
-impl Front {
-    async fn pass_on(self, stream: TcpStream) -> io::Result<()> {
-        let Self {
-            acceptor,
-            behind,
-            defect,
-            kept,
-            done,
-        } = self;
-        let backend = TcpStream::connect(behind).await?;
-        backend.set_nodelay(true)?;
-        let (mut replies, mut requests) = backend.into_split();
-        let mut first = [0];
-        stream.peek(&mut first).await?;
-        if defect == Some(Defect::TlsNotNeeded)
-            && first[0].is_ascii_alphabetic()
-        {
-            let (mut reading, mut writing) = stream.into_split();
-            let ways = (
-                copy(&mut reading, &mut requests),
-                copy(&mut replies, &mut writing),
-            );
-            tokio::try_join!(ways.0, ways.1)?;
-            return Ok(());
-        }
-        let (past, mut is_past) = mpsc::unbounded_channel();
-        let sniffed = Sniffed {
-            stream,
-            past: (defect == Some(Defect::TlsMayBePassedBy)).then_some(past),
-        };
-        let accepted = acceptor.accept(sniffed).into_fallible().await;
-        _ = done.send(());
-        let mut stream = match accepted {
-            Ok(stream) => stream,
-            Err((_, mut failed)) => {
-                if defect == Some(Defect::FailedTlsKeepsDescriptors) {
-                    kept.lock()
-                        .unwrap_or_else(PoisonError::into_inner)
-                        .push(failed.stream);
-                    return Ok(());
-                }
-                if defect == Some(Defect::FailedTlsHangs) {
-                    std::future::pending::<()>().await;
-                }
-                return failed.shutdown().await;
-            }
-        };
-        if defect == Some(Defect::TlsTailLost) {
-            let mut lost = [0; 4096];
-            let session = stream.get_mut().1;
-            while matches!(session.reader().read(&mut lost), Ok(1..)) {}
-        }
-        let (mut reading, mut writing) = tokio::io::split(stream);
-        let forth = async {
-            let mut octets = vec![0; 16 << 10];
-            loop {
-                let read = tokio::select! {
-                    read = reading.read(&mut octets) => match read {
-                        Ok(0) | Err(_) => break,
-                        Ok(count) => octets[..count].to_vec(),
-                    },
-                    Some(past) = is_past.recv() => past,
-                };
-                requests.write_all(&read).await?;
-            }
-            requests.shutdown().await
-        };
-        let back = async {
-            copy(&mut replies, &mut writing).await?;
-            writing.flush().await?;
-            if defect != Some(Defect::NoCloseNotify) {
-                writing.shutdown().await?;
-            }
-            // Whichever side ends first, the endpoint's end is the end.
-            Err::<(), _>(io::ErrorKind::ConnectionAborted.into())
-        };
-        let ended: io::Result<_> =
-            async { tokio::try_join!(forth, back) }.await;
-        _ = ended;
-        // What the client still says is read, so that no RST takes the end away.
-        let mut stream = reading.unsplit(writing).into_inner().0;
-        _ = stream.shutdown().await;
-        let mut rest = Vec::new();
-        _ = stream.read_to_end(&mut rest).await;
-        Ok(())
+) -> io::Result<()> {
+    let backend = TcpStream::connect(behind).await?;
+    backend.set_nodelay(true)?;
+    let (mut replies, mut requests) = backend.into_split();
+    let mut first = [0];
+    stream.peek(&mut first).await?;
+    if defect == Some(Defect::TlsNotNeeded) && first[0].is_ascii_alphabetic() {
+        let (mut reading, mut writing) = stream.into_split();
+        let ways = (
+            copy(&mut reading, &mut requests),
+            copy(&mut replies, &mut writing),
+        );
+        tokio::try_join!(ways.0, ways.1)?;
+        return Ok(());
     }
+    let (past, mut is_past) = mpsc::unbounded_channel();
+    let sniffed = Sniffed {
+        stream,
+        past: (defect == Some(Defect::TlsMayBePassedBy)).then_some(past),
+    };
+    let accepted = acceptor.accept(sniffed).into_fallible().await;
+    let stream = match accepted {
+        Ok(stream) => stream,
+        Err((_, mut failed)) => {
+            if defect == Some(Defect::FailedTlsHangs) {
+                std::future::pending::<()>().await;
+            }
+            return failed.shutdown().await;
+        }
+    };
+    let (mut reading, mut writing) = tokio::io::split(stream);
+    let forth = async {
+        let mut octets = vec![0; 16 << 10];
+        loop {
+            let read = tokio::select! {
+                read = reading.read(&mut octets) => match read {
+                    Ok(0) | Err(_) => break,
+                    Ok(count) => octets[..count].to_vec(),
+                },
+                Some(past) = is_past.recv() => past,
+            };
+            requests.write_all(&read).await?;
+        }
+        requests.shutdown().await
+    };
+    let back = async {
+        copy(&mut replies, &mut writing).await?;
+        writing.flush().await?;
+        if defect != Some(Defect::NoCloseNotify) {
+            writing.shutdown().await?;
+        }
+        // Whichever side ends first, the endpoint's end is the end.
+        Err::<(), _>(io::ErrorKind::ConnectionAborted.into())
+    };
+    let ended: io::Result<_> = async { tokio::try_join!(forth, back) }.await;
+    _ = ended;
+    // What the client still says is read, so that no RST takes the end away.
+    let mut stream = reading.unsplit(writing).into_inner().0;
+    _ = stream.shutdown().await;
+    let mut rest = Vec::new();
+    _ = stream.read_to_end(&mut rest).await;
+    Ok(())
 }
 
 /// A TCP connection under TLS, which a defect reads past it.

@@ -65,54 +65,6 @@ pub(crate) fn origin_is_allowed(
         }
 }
 
-/// The subprotocol that is named of those that are offered.
-pub(crate) fn subprotocol(
-    fields: &Fields,
-    defect: Option<Defect>,
-) -> Option<String> {
-    const NAME: &str = "Sec-WebSocket-Protocol";
-    let text = |octets: &[u8]| String::from_utf8_lossy(octets).into_owned();
-    let lines: Vec<_> = fields.all(NAME).map(text).collect();
-    let lines = match defect {
-        Some(Defect::SubprotocolFirstLine) => &lines[..lines.len().min(1)],
-        Some(Defect::SubprotocolLastLine) => {
-            &lines[lines.len().saturating_sub(1)..]
-        }
-        _ => &lines[..],
-    };
-    let mut offered = lines.iter().flat_map(|it| it.split(','));
-    let mut trimmed = offered.clone().map(str::trim);
-    let is_chosen = match defect {
-        Some(Defect::SubprotocolNotNamed) => false,
-        Some(Defect::SubprotocolWholeValue) => {
-            lines.iter().any(|it| it == SUBPROTOCOL)
-        }
-        Some(Defect::SubprotocolNotTrimmed) => {
-            offered.any(|it| it == SUBPROTOCOL)
-        }
-        Some(Defect::SubprotocolSubstring) => {
-            trimmed.any(|it| it.contains(SUBPROTOCOL))
-        }
-        Some(Defect::SubprotocolPrefix) => {
-            trimmed.any(|it| !it.is_empty() && SUBPROTOCOL.starts_with(it))
-        }
-        Some(Defect::SubprotocolWithoutCase) => {
-            trimmed.any(|it| it.eq_ignore_ascii_case(SUBPROTOCOL))
-        }
-        _ => trimmed.any(|it| it == SUBPROTOCOL),
-    };
-    let named = match defect {
-        Some(Defect::SubprotocolCredentialNamed) => {
-            fields.list(NAME).last().map(text)
-        }
-        Some(Defect::SubprotocolInUpperCase) => {
-            Some(SUBPROTOCOL.to_ascii_uppercase())
-        }
-        _ => Some(SUBPROTOCOL.to_owned()),
-    };
-    named.filter(|_| is_chosen)
-}
-
 pub(crate) fn credential_is_right(
     fields: &Fields,
     defect: Option<Defect>,

@@ -44,29 +44,6 @@ pub(crate) fn repaired(head: &[u8], defect: Option<Defect>) -> Vec<u8> {
             let whole = lines.filter(|line| !line.starts_with(' '));
             join(whole.map(str::to_owned))
         }
-        Some(Defect::FieldNeedsBlank) => {
-            let read = lines.enumerate().filter(|(number, line)| {
-                let value = line.split_once(':').unwrap_or_default().1;
-                *number == 0 || value.starts_with([' ', '\t'])
-            });
-            join(read.map(|(_, line)| line.to_owned()))
-        }
-        Some(Defect::LastLineNotRead) => {
-            let mut lines: Vec<_> = lines.map(str::to_owned).collect();
-            lines.pop_if(|line| {
-                !line
-                    .to_ascii_lowercase()
-                    .starts_with("sec-websocket-version")
-            });
-            join(lines.into_iter())
-        }
-        Some(Defect::NamesSearchedAnywhere) => {
-            searched(&text, |head, name| head.find(name))
-        }
-        Some(Defect::NamesSearchedFromTheEnd) => {
-            searched(&text, |head, name| head.rfind(name))
-        }
-        Some(Defect::NamesMayGoOn) => beginning_alike(&text),
         // A mark that the answer turns back into a line end.
         Some(Defect::CopiesControlOctets) => {
             text.replace("\rX-", "%X-").replace("\0X-", "%X-")
@@ -74,57 +51,6 @@ pub(crate) fn repaired(head: &[u8], defect: Option<Defect>) -> Vec<u8> {
         _ => text,
     };
     text.chars().map(|char| char as u8).collect()
-}
-
-/// The fields without which nothing is switched.
-const NEEDED: [&str; 5] = [
-    "host",
-    "upgrade",
-    "connection",
-    "sec-websocket-key",
-    "sec-websocket-version",
-];
-
-fn lines_of(head: &str) -> Vec<String> {
-    let lines = head.trim_end_matches("\r\n").split("\r\n");
-    lines.map(str::to_owned).collect()
-}
-
-/// The head as one reads it who looks for a place where a name and a colon
-/// are, and takes the rest of that line for the value.
-fn searched(head: &str, find: fn(&str, &str) -> Option<usize>) -> String {
-    let mut lines = lines_of(head);
-    for name in NEEDED {
-        let name = format!("{name}:");
-        let lower = head.to_ascii_lowercase();
-        let Some(at) = find(&lower, &name) else {
-            continue;
-        };
-        if head[..at].ends_with("\r\n") {
-            continue;
-        }
-        let end = head[at..].find("\r\n").unwrap_or(head.len() - at);
-        lines.retain(|line| !line.to_ascii_lowercase().starts_with(&name));
-        lines.push(head[at..at + end].to_owned());
-    }
-    join(lines.into_iter())
-}
-
-/// The head as one reads it who compares names only as far as they go that he
-/// looks for: the first line counts.
-fn beginning_alike(head: &str) -> String {
-    let mut lines = lines_of(head);
-    for name in NEEDED {
-        let is_it = |line: &str| line.to_ascii_lowercase().starts_with(name);
-        let Some(at) = lines.iter().position(|line| is_it(line)) else {
-            continue;
-        };
-        let value = lines[at].split_once(':').unwrap_or_default().1;
-        let first = format!("{name}:{value}");
-        lines.retain(|line| !is_it(line));
-        lines.push(first);
-    }
-    join(lines.into_iter())
 }
 
 fn join(lines: impl Iterator<Item = String>) -> String {

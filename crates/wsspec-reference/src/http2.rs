@@ -24,9 +24,6 @@ const WINDOW: i64 = 65_535;
 /// The largest frame that anybody takes.
 const MOST_OF_FRAME: usize = 16_384;
 
-/// How many streams a client may have open.
-const MOST_STREAMS: usize = 100;
-
 /// How many resets a defect remembers.
 const TOO_MANY_RESETS: usize = 200;
 
@@ -37,7 +34,6 @@ pub(crate) async fn serve(
     defect: Option<Defect>,
 ) {
     let mut connections = JoinSet::new();
-    let mut kept = Vec::new();
     let mut has_stopped = false;
     let (stop, mut is_stopped) = mpsc::channel(1);
     loop {
@@ -47,8 +43,8 @@ pub(crate) async fn serve(
                 _ = stream.set_nodelay(true);
                 if has_stopped {
                     connections.spawn(async {
-                        std::future::pending::<()>().await;
-                        stream
+                        let _stream = stream;
+                        std::future::pending().await
                     });
                     continue;
                 }
@@ -56,11 +52,7 @@ pub(crate) async fn serve(
                 let connection = Connection::new(stream, behind, defect, stop);
                 connections.spawn(connection.serve());
             }
-            Some(socket) = connections.join_next() => {
-                if defect == Some(Defect::Http2KeepsDescriptors) {
-                    kept.push(socket);
-                }
-            }
+            Some(_) = connections.join_next() => {}
             Some(()) = is_stopped.recv() => has_stopped = true,
         }
     }
@@ -111,11 +103,7 @@ struct Connection {
     opened: usize,
     stop: mpsc::Sender<()>,
     kept: Vec<Vec<u8>>,
-    /// What a defect has not yet given room for again.
-    owed: HashMap<u32, u32>,
     is_over: bool,
-    /// Whether the end was announced, so that nothing more is answered.
-    is_going: bool,
 }
 
 impl Connection {
@@ -146,9 +134,7 @@ impl Connection {
             opened: 0,
             stop,
             kept: Vec::new(),
-            owed: HashMap::new(),
             is_over: false,
-            is_going: false,
         }
     }
 
@@ -156,13 +142,7 @@ impl Connection {
         self.defect == Some(defect)
     }
 
-    /// Serves to the end, and gives the socket back.
-    async fn serve(mut self) -> TcpStream {
-        self.serve_to_the_end().await;
-        self.socket
-    }
-
-    async fn serve_to_the_end(&mut self) {
+    async fn serve(mut self) {
         let mut preface = [0; PREFACE.len()];
         if self
             .socket
@@ -179,14 +159,11 @@ impl Connection {
             _ => Some(1),
         };
         let setting = setting.map(|it| (Setting::ENABLE_CONNECT_PROTOCOL, it));
-        let most = u32::try_from(MOST_STREAMS).expect("a hundred");
-        let most = (Setting::MAX_CONCURRENT_STREAMS, most);
-        let settings: Vec<_> = setting.into_iter().chain([most]).collect();
+        let settings: Vec<_> = setting.into_iter().collect();
         self.send(&Frame::settings(&settings));
         let mut received = Vec::with_capacity(16 << 10);
         while !self.is_over {
             self.send_waiting();
-            self.pay_what_is_owed();
             let out = std::mem::take(&mut self.out);
             if self.socket.write_all(&out).await.is_err() {
                 return;
@@ -222,39 +199,13 @@ impl Connection {
         frame.encode(&mut self.out);
     }
 
-    /// Gives the room for data back that was late, where the stream is still
-    /// there.
-    fn pay_what_is_owed(&mut self) {
-        if self.has(Defect::Http2UnreadTakesRoom) {
-            return;
-        }
-        let owed = std::mem::take(&mut self.owed);
-        for (stream, used) in owed {
-            if self.streams.contains_key(&stream) {
-                self.send(&Frame::window_update(0, used));
-            }
-        }
-    }
-
-    /// Gives the room of one stream back.
-    fn pay(&mut self, stream: u32) {
-        if let Some(used) = self.owed.remove(&stream) {
-            self.send(&Frame::window_update(0, used));
-        }
-    }
-
     fn give_up(&mut self, code: ErrorCode) {
         self.send(&Frame::go_away(0, code, ""));
         self.is_over = true;
     }
 
     async fn take_frames(&mut self) {
-        if self.is_going {
-            // What comes is read, and that is all.
-            _ = self.decoder.next_frame();
-            return;
-        }
-        while !self.is_over && !self.is_going {
+        while !self.is_over {
             let frame = match self.decoder.next_frame() {
                 Ok(Some(frame)) => frame,
                 Ok(None) => return,
@@ -305,9 +256,8 @@ impl Connection {
                     let value = i64::from(*value);
                     let change = value - self.initial_window;
                     self.initial_window = value;
-                    let is_deaf = self.has(Defect::Http2SettingGivesNoRoom);
                     for stream in self.streams.values_mut() {
-                        stream.window += if is_deaf { 0 } else { change };
+                        stream.window += change;
                     }
                 }
                 Setting::ENABLE_CONNECT_PROTOCOL => {
@@ -326,11 +276,6 @@ impl Connection {
 
     async fn take_reset(&mut self, stream: u32) {
         self.resets += 1;
-        if self.resets > TOO_MANY_RESETS && self.has(Defect::Http2GoesAway) {
-            let calm = ErrorCode::ENHANCE_YOUR_CALM;
-            self.send(&Frame::go_away(stream, calm, ""));
-            self.is_going = true;
-        }
         if self.resets > TOO_MANY_RESETS
             && self.has(Defect::Http2ResetsEndServing)
         {
@@ -339,23 +284,7 @@ impl Connection {
         if self.has(Defect::Http2ResetEndsConnection) {
             return self.give_up(ErrorCode::CANCEL);
         }
-        if self.has(Defect::Http2UnreadTakesRoom) {
-            self.pay(stream);
-        }
-        if let Some(stream) = self.streams.remove(&stream) {
-            self.keep_of_a_stream();
-            if self.has(Defect::Http2StalledTakesRoom) {
-                let waiting = stream.waiting.iter().map(Bytes::len);
-                let waiting: usize = waiting.sum();
-                self.window -= i64::try_from(waiting).expect("not that much");
-            }
-        }
-    }
-
-    fn keep_of_a_stream(&mut self) {
-        if self.has(Defect::Http2KeepsEndedStreams) {
-            self.kept.push(vec![1; 8 << 10]);
-        }
+        self.streams.remove(&stream);
     }
 
     fn take_data(&mut self, stream: u32, data: &[u8], ends: bool, used: usize) {
@@ -372,30 +301,18 @@ impl Connection {
             false => stream,
         };
         let used = u32::try_from(used).expect("a frame is short");
-        let is_late = matches!(
-            self.defect,
-            Some(Defect::Http2ResetTakesRoom | Defect::Http2UnreadTakesRoom)
-        );
-        let is_lost = self.has(Defect::Http2ResetTakesRoom);
-        let is_there = self.streams.contains_key(&stream);
-        if used > 0 && is_late && (is_there || is_lost) {
-            *self.owed.entry(stream).or_default() += used;
-        } else if used > 0 {
+        if used > 0 {
             self.send(&Frame::window_update(0, used));
-        }
-        if used > 0 && is_there {
             self.send(&Frame::window_update(stream, used));
         }
         let loses_early = self.has(Defect::Http2EarlyFramesLost);
         let ignores_end = self.has(Defect::Http2EndOfStreamIgnored);
-        let is_outrun = ends && self.has(Defect::Http2EndOutrunsData);
         let Some(stream) = self.streams.get_mut(&stream) else {
             return;
         };
         if let Some(requests) = &stream.requests
             && !data.is_empty()
             && (stream.is_open || !loses_early)
-            && !is_outrun
         {
             _ = requests.send(data.to_vec());
         }
@@ -479,17 +396,10 @@ impl Connection {
     }
 
     async fn take_connect(&mut self, stream: u32, head: &RequestHead) {
-        let open = match self.has(Defect::Http2EndedStreamsCount) {
-            true => self.opened,
-            false => self.streams.len(),
-        };
         self.opened += 1;
-        if open >= MOST_STREAMS {
-            let refused = Frame::rst_stream(stream, ErrorCode::REFUSED_STREAM);
-            return self.send(&refused);
-        }
         let value = |name| head.values(name).next().map(|it| &**it);
-        if self.opened > 1 && self.has(Defect::Http2SettingTakenBack) {
+        let is_another = self.opened > 1 && self.streams.is_empty();
+        if is_another && self.has(Defect::Http2SettingTakenBack) {
             let back = [(Setting::ENABLE_CONNECT_PROTOCOL, 0)];
             self.send(&Frame::settings(&back));
         }
@@ -575,9 +485,6 @@ impl Connection {
 
     fn answer(&mut self, stream: u32, status: u16, mut more: Vec<Field>) {
         let ends_stream = !(200..300).contains(&status) && status != 101;
-        if ends_stream && self.has(Defect::Http2KeepsRefusedStreams) {
-            self.kept.push(vec![1; 8 << 10]);
-        }
         let mut fields = vec![Field::new(":status", status.to_string())];
         if status == 404 && self.has(Defect::Http2UpperCaseNames) {
             fields.push(Field::new("X-Server", "reference"));
@@ -614,13 +521,6 @@ impl Connection {
                 }
             }
             Reply::Data(data) => {
-                if self.has(Defect::Http2KeepsMessages) {
-                    self.kept.push(vec![1; 512]);
-                }
-                // A Close is none that anybody has waited for.
-                if data.first() != Some(&0x88) {
-                    self.pay(number);
-                }
                 if let Some(stream) = self.streams.get_mut(&number) {
                     if has_room && stream.room.is_empty() {
                         stream.room = vec![1; 1 << 20];
@@ -668,7 +568,6 @@ impl Connection {
             .map(|(number, _)| *number)
             .collect();
         for number in complete {
-            self.keep_of_a_stream();
             let by_error = self
                 .streams
                 .remove(&number)

@@ -19,7 +19,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use rfc6455::handshake::{Fields, Refusal, RequestHead, accept, check_request};
+use rfc6455::handshake::{Refusal, RequestHead, accept, check_request};
 use rfc6455::utf8::Utf8;
 use rfc6455::{
     Decoder, Frame, LengthForm, MaskingKey, Opcode, Rules, Sender, StatusCode,
@@ -38,10 +38,7 @@ use deflate::{Deflate, Negotiated};
 const MOST_OF_MESSAGE: u64 = 1 << 20;
 
 /// The largest of [`Kind::Large`].
-const LARGE: u64 = 17 << 20;
-
-/// The largest of [`Kind::Small`].
-const SMALL: u64 = 8 << 10;
+const LARGE: u64 = 16 << 20;
 
 /// The largest head that is read.
 const MOST_OF_HEAD: usize = 64 << 10;
@@ -70,8 +67,6 @@ defects! {
     AnyMethod,
     /// Methods are compared without case.
     MethodWithoutCase,
-    /// A CONNECT ends the connection without an answer, which it may.
-    ConnectIsNotAnswered,
     /// HTTP/1.0 is switched.
     Http10IsSwitched,
     /// Host is not looked at.
@@ -82,8 +77,6 @@ defects! {
     UpgradeSubstring,
     /// Upgrade is not looked at.
     UpgradeNotChecked,
-    /// A request that names HTTP/2 alone is switched to WebSocket.
-    UpgradeToHttp2Switched,
     /// Upgrade has to be nothing but `websocket`.
     UpgradeNoList,
     /// `Upgrade` in Connection is compared with case.
@@ -120,31 +113,6 @@ defects! {
     FieldNamesWithCase,
     /// More than sixteen fields are an error.
     FewFields,
-    /// A field whose value follows the colon at once is not read.
-    FieldNeedsBlank,
-    /// A field without a value is an error.
-    EmptyFieldIsError,
-    /// The last line of a head is not read, unless it is the version.
-    LastLineNotRead,
-    /// Fields are searched for as text, anywhere in the head.
-    NamesSearchedAnywhere,
-    /// Fields are searched for as text, from the end of the head.
-    NamesSearchedFromTheEnd,
-    /// A name only has to begin like that of a field.
-    NamesMayGoOn,
-    /// Only the last Connection line is read.
-    ConnectionLastLine,
-    /// Only the first Upgrade line is read.
-    UpgradeFirstLine,
-    /// Only the last Upgrade line is read.
-    UpgradeLastLine,
-    /// Elements of a list have to have a blank after the comma.
-    ListsNeedBlanks,
-    /// What an earlier request on the connection said is still there where a
-    /// later one does not say it.
-    EarlierFieldsKept,
-    /// The accept value is that of the first key on the connection.
-    EarlierKeyCounts,
 
     /// An absolute target is another resource.
     TargetPathOnly,
@@ -233,10 +201,6 @@ defects! {
     ExtensionUnasked,
     /// The 101 has a Content-Length.
     LengthIn101,
-    /// The lines of a head end with LF alone.
-    LinesEndWithLf,
-    /// A status code is the end of its line.
-    NoBlankAfterStatus,
     /// What comes in one segment with the request is thrown away.
     EarlyFramesLost,
     /// The request has to come in one segment.
@@ -279,18 +243,8 @@ defects! {
     LimitNotKept,
     /// The limit is half of what is declared.
     LimitTooLow,
-    /// A header that is cut inside its length is an error.
-    LengthCutIsError,
-    /// A header that is cut before the end of its key is an error.
-    KeyCutIsError,
-    /// Only the first frame of a connection is looked at.
-    FirstFrameAloneJudged,
-    /// Inside a message no frame is looked at.
-    InsideNotJudged,
     /// The server pings before it is asked, which it may.
     PingsFirst,
-    /// The server pings all the time, which it may.
-    PingsAllTheTime,
     /// The server sends a Pong before it is asked.
     PongsFirst,
     /// The server says hello before it is asked.
@@ -305,20 +259,6 @@ defects! {
     WrongOctets,
     /// An echo ends after 65,535 octets.
     EchoCut,
-    /// An echo that fills a buffer of 4,096 with its header ends with NUL.
-    FullBufferEndsWithNul,
-    /// A message of more than 16 MiB comes back empty.
-    LongComesBackEmpty,
-    /// A long text is decoded in parts of 8,192, each by itself.
-    TextDecodedInParts,
-    /// The echo of a short message overtakes that of a long one.
-    ShortOvertakesLong,
-    /// The first message says which type all have.
-    FirstDecidesType,
-    /// Where a control frame comes first the first message is lost.
-    LostBehindControl,
-    /// The 65,536th message of a connection fails it.
-    MessagesCountedIn16Bits,
     /// An empty message is not echoed.
     EmptyNotEchoed,
     /// An echo comes in two fragments with a Ping between them, which it may.
@@ -331,8 +271,6 @@ defects! {
     FragmentsEchoedAlone,
     /// A frame has to come in one segment.
     FrameInOneSegment,
-    /// A frame's header has to come in one segment.
-    HeaderInOneSegment,
     /// The type of a fragmented message is always text.
     FragmentsAreText,
     /// More than 64 fragments are too many.
@@ -345,12 +283,6 @@ defects! {
     EmptyLastFragmentIgnored,
     /// A Ping inside a message is answered when the message is complete.
     PongHeldBack,
-    /// A control frame inside a message makes a text of it.
-    ControlMakesText,
-    /// Control frames inside a message count for its length.
-    ControlCountsForLimit,
-    /// A control frame inside a message lets its length be forgotten.
-    ControlResetsLimit,
     /// A Pong inside a message ends the message.
     PongEndsMessage,
     /// A Close inside a message is a protocol error.
@@ -377,14 +309,6 @@ defects! {
     PongPadded,
     /// The answer to a Close overtakes what is still to be sent.
     CloseOvertakes,
-    /// A Close throws away what is half sent, and is not answered then.
-    CloseCutsFrame,
-    /// A Close that the end of the client's side follows is not answered.
-    FinOutrunsClose,
-    /// The answer to a Close repeats the first hundred octets of its reason.
-    ReasonCut,
-    /// A server that sends its Close first ends TCP at once.
-    OwnCloseEndsTcp,
     /// TCP ends with RST after both Closes.
     ResetsAfterClose,
     /// The end of the client's side is not noticed.
@@ -413,8 +337,6 @@ defects! {
     EmptyCloseIs1001,
     /// TCP stays open after both Closes.
     TcpStaysOpen,
-    /// Every Close is sent twice.
-    ClosesTwice,
     /// A second Close is answered.
     SecondCloseAnswered,
     /// A Ping behind a Close is answered.
@@ -463,14 +385,6 @@ defects! {
     Utf8AtFrameEnd,
     /// Each fragment of a text has to be UTF-8 by itself.
     Utf8EachFrameAlone,
-    /// What a control frame carries goes through the validator of the text.
-    ControlIsText,
-    /// A control frame lets an unfinished character be forgotten.
-    ControlEndsCharacter,
-    /// A fault at the end of a block of 16 octets is overlooked.
-    FaultAtBlockEnd,
-    /// Behind the first 64 octets text is not looked at.
-    FaultFarIn,
     /// Text that is not UTF-8 is a protocol error.
     NotUtf8Is1002,
 
@@ -538,22 +452,6 @@ defects! {
     SubprotocolCredentialNotRead,
     /// Of the subprotocols that are offered the last is named.
     SubprotocolCredentialNamed,
-    /// Of several lines of subprotocols only the first is read.
-    SubprotocolFirstLine,
-    /// Of several lines of subprotocols only the last is read.
-    SubprotocolLastLine,
-    /// A subprotocol is chosen only if it is the whole value.
-    SubprotocolWholeValue,
-    /// Blanks after a comma are taken for a part of a subprotocol.
-    SubprotocolNotTrimmed,
-    /// A subprotocol is chosen if its name is a part of what is offered.
-    SubprotocolSubstring,
-    /// A subprotocol is chosen if its name begins with what is offered.
-    SubprotocolPrefix,
-    /// Subprotocols are compared without case.
-    SubprotocolWithoutCase,
-    /// A subprotocol is named in upper case.
-    SubprotocolInUpperCase,
 
     // Time.
     /// A client may take for its opening handshake what time it likes.
@@ -564,42 +462,6 @@ defects! {
     PingsNotCounted,
     /// The Close of the client is waited for, however long it takes.
     CloseAwaited,
-    /// The deadline for the opening handshake goes on behind the 101.
-    HandshakeTimerGoesOn,
-    /// The Pongs of a client are not read.
-    PongsNotRead,
-    /// A Pong counts in the first half of the time between two Pings alone.
-    LatePongsNotRead,
-    /// Each Ping has to be answered, not only the last of several.
-    EachPingCounted,
-    /// A Pong that nobody has asked for is an offence.
-    OtherPongsRefused,
-    /// A Pong carries what the server's own Ping carried.
-    PongIsOwnPing,
-    /// Only a Pong says that a client is there, not what it sends.
-    OctetsNoLife,
-    /// The timer of the HTTP server cuts a silent connection off.
-    HttpTimerGoesOn,
-    /// The timer of the HTTP server answers on an open connection.
-    HttpTimerAnswers,
-    /// A request may take so long, and the WebSocket is a part of it.
-    RequestTimed,
-    /// Messages do not keep a connection from being idle.
-    MessagesAreIdle,
-    /// Connections become less old than declared.
-    LessOld,
-    /// A client has an eighth of the declared time to read.
-    SendTimedTooShort,
-
-    // A client that does not read for a while.
-    /// What a write does not take at once is forgotten.
-    ShortWriteForgotten,
-    /// A Pong is written into the middle of what is half sent.
-    PongInsideFrame,
-    /// Messages for which there is no room are not sent.
-    DropsWhenFull,
-    /// When there has been no room once, nothing more is read.
-    StuckWhenFull,
 
     // Other connections.
     /// The first connection that ends with RST ends the accepting.
@@ -624,26 +486,6 @@ defects! {
     QueuesWithoutEnd,
     /// The descriptors of lost connections are kept.
     KeepsDescriptors,
-    /// Every frame leaves some hundred octets behind.
-    KeepsOfFrames,
-    /// Every connection leaves 24 KiB behind.
-    KeepsOfConnections,
-    /// What has come of a message is copied at its fragments.
-    CopiesAtFragments,
-    /// There is always something that looks for work.
-    SpinsAlways,
-    /// A connection that is lost inside a frame is read again and again.
-    SpinsWhenLost,
-    /// What there is no room for is written again and again.
-    SpinsWhenFull,
-    /// The descriptors of refused upgrades are kept.
-    KeepsRefusedDescriptors,
-    /// The descriptors of connections without a whole request are kept.
-    KeepsUnfinishedDescriptors,
-    /// What belongs to a refused upgrade is kept.
-    KeepsRefused,
-    /// What belongs to a connection without a whole request is kept.
-    KeepsUnfinished,
     /// A head is read from its beginning whenever more of it has come.
     HeadReadAgain,
     /// An offer is read from its beginning at each of its octets.
@@ -662,16 +504,6 @@ defects! {
     NumberNotKept,
     /// Whoever finds no room is refused with 400.
     NumberRefusedWith400,
-    /// A refused upgrade takes a place for ever.
-    RefusedKeepsPlace,
-    /// A connection without a whole request takes a place for ever.
-    UnfinishedKeepsPlace,
-    /// A connection that fails takes a place for ever.
-    FailedKeepsPlace,
-    /// A connection that ends with RST takes a place for ever.
-    ResetKeepsPlace,
-    /// A connection that was closed in order takes a place for ever.
-    ClosedKeepsPlace,
     /// Whoever likes may ask as often.
     RateNotKept,
     /// Whoever asks too often is refused with 400.
@@ -708,12 +540,6 @@ defects! {
     QuotedValueDeclined,
     /// An offer that can't be accepted is refused with 400.
     DeclinesWith400,
-    /// Every offer is refused with 400.
-    OffersAre400,
-    /// An offer of a window of 8 bits is refused with 400.
-    SmallWindowIs400,
-    /// What is accepted ends with a semicolon.
-    AcceptedEndsWithSemicolon,
     /// Every offer is accepted, each with an element of the answer.
     AllOffersAccepted,
     /// Of several offers the last is accepted.
@@ -759,10 +585,6 @@ defects! {
     /// Compressed data that just fills a buffer of 64 or 128 KiB lacks its last
     /// byte.
     FullBufferLosesByte,
-    /// The tail is not cut where a message just fills a buffer of 1,024 bytes.
-    TailNotCutAtFullBuffer,
-    /// An echo that takes long to compress is sent when it is ready.
-    LongCompressedComesLate,
 
     // Inflating.
     /// What earlier messages said is forgotten.
@@ -781,15 +603,6 @@ defects! {
     CountsTo256,
     /// Each fragment is inflated by itself.
     FragmentsInflatedAlone,
-    /// That a message in fragments was compressed is still true for the next
-    /// one.
-    StickyCompression,
-    /// A compressed frame that is cut inside its length is an error.
-    CutLengthRefused,
-    /// A text inside an unfinished compressed message is echoed.
-    TextInsideCompressedEchoed,
-    /// If the first frame is not compressed, none may be.
-    FirstFrameDecides,
     /// A message that begins with a stored block does not inflate.
     StoredNotKnown,
     /// A message that begins with a block of the fixed code does not inflate.
@@ -837,10 +650,6 @@ defects! {
     InflatesWhole,
     /// A message is read from its beginning at each of its blocks.
     BlocksReadAgain,
-    /// Something is kept of each compressed message.
-    KeepsInflated,
-    /// What a connection inflates with is kept when it is gone.
-    KeepsInflaters,
 
     // TLS.
     /// An opening handshake is taken without TLS, too.
@@ -851,13 +660,6 @@ defects! {
     TlsMayBePassedBy,
     /// TLS ends without a close_notify.
     NoCloseNotify,
-    /// A TLS handshake at a port without TLS gets no answer.
-    /// The TLS handshake is made before the next connection is accepted.
-    TlsInAcceptLoop,
-    /// What comes with the end of the TLS handshake is thrown away.
-    TlsTailLost,
-    /// The descriptors of TLS handshakes that fail are kept.
-    FailedTlsKeepsDescriptors,
     /// A TLS handshake at a port without TLS is waited for to become HTTP.
     TlsAwaitedAsHttp,
 
@@ -931,32 +733,10 @@ defects! {
     Http2ControlOctetsTaken,
     /// Two hundred resets end the serving.
     Http2ResetsEndServing,
-    /// After two hundred resets the server says GOAWAY and waits, which it may.
-    Http2GoesAway,
     /// Every empty frame is kept in an object of its own.
     Http2KeepsEmptyFrames,
     /// A stream that has to wait has room for a long message.
     Http2StalledHasRoom,
-    /// The room that data took comes back only if its stream is still there.
-    Http2ResetTakesRoom,
-    /// The room that data took comes back only when it was of use.
-    Http2UnreadTakesRoom,
-    /// What a stream has that is reset while it waits takes room for ever.
-    Http2StalledTakesRoom,
-    /// A setting gives no room on streams that are open.
-    Http2SettingGivesNoRoom,
-    /// Streams count as open when they have ended.
-    Http2EndedStreamsCount,
-    /// The end of the client's side overtakes the data that comes with it.
-    Http2EndOutrunsData,
-    /// Something is kept of each stream that is refused.
-    Http2KeepsRefusedStreams,
-    /// Something is kept of each stream that has ended.
-    Http2KeepsEndedStreams,
-    /// Something is kept of each message.
-    Http2KeepsMessages,
-    /// The descriptors of connections that are gone are kept.
-    Http2KeepsDescriptors,
 }
 
 impl Defect {
@@ -990,24 +770,6 @@ impl Defect {
                 | Self::Utf8AtMessageEnd
                 | Self::Utf8AtFrameEnd
                 | Self::Utf8EachFrameAlone
-                | Self::FirstFrameAloneJudged
-                | Self::InsideNotJudged
-                | Self::ControlIsText
-                | Self::ControlEndsCharacter
-                | Self::FaultAtBlockEnd
-                | Self::FaultFarIn
-        )
-    }
-
-    /// Whether what is to be sent waits in a queue while more is read.
-    fn queues(self) -> bool {
-        matches!(
-            self,
-            Self::QueuesWithoutEnd
-                | Self::CloseCutsFrame
-                | Self::PongInsideFrame
-                | Self::DropsWhenFull
-                | Self::StuckWhenFull
         )
     }
 }
@@ -1039,8 +801,6 @@ pub enum Kind {
     Timed,
     /// An echo of up to 1 MiB that agrees to compress.
     Deflate,
-    /// An echo of up to 8 KiB that agrees to compress.
-    Small,
     /// The plain one, behind TLS.
     Secure,
     /// The plain one, behind HTTP/2 that asks for an origin and a credential.
@@ -1052,7 +812,6 @@ impl Kind {
     pub fn most(self) -> u64 {
         match self {
             Self::Large => LARGE,
-            Self::Small => SMALL,
             _ => MOST_OF_MESSAGE,
         }
     }
@@ -1060,9 +819,6 @@ impl Kind {
 
 /// How long a client of [`Kind::Guarded`] may take for its opening handshake.
 pub const HANDSHAKE: Duration = Duration::from_secs(1);
-
-/// How often a server pings that does so all the time.
-const PING_AGAIN: Duration = Duration::from_millis(20);
 
 /// How often [`Kind::Guarded`] sends a Ping.
 pub const PING: Duration = Duration::from_millis(500);
@@ -1097,9 +853,6 @@ struct Shared {
     unfinished: AtomicUsize,
     stopped: AtomicBool,
     kept: Mutex<Vec<TcpStream>>,
-    kept_of_each: Mutex<Vec<Vec<u8>>>,
-    /// What a defect keeps of connections that are gone.
-    remains: Mutex<Vec<Vec<u8>>>,
     decoder: Mutex<Decoder>,
     /// Whether the endpoint ends.
     ending: watch::Sender<bool>,
@@ -1115,8 +868,6 @@ impl Shared {
             unfinished: AtomicUsize::new(0),
             stopped: AtomicBool::new(false),
             kept: Mutex::default(),
-            kept_of_each: Mutex::default(),
-            remains: Mutex::default(),
             decoder: Mutex::new(Decoder::strict(Sender::Client, kind.most())),
             ending: watch::Sender::new(false),
         })
@@ -1124,13 +875,6 @@ impl Shared {
 
     fn has(&self, defect: Defect) -> bool {
         self.defect == Some(defect)
-    }
-
-    fn keep_remains(&self, octets: usize) {
-        self.remains
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .push(vec![1; octets]);
     }
 
     fn keep(&self, stream: TcpStream) {
@@ -1220,7 +964,7 @@ pub fn serve_as_child(kind: Kind, defect: Option<Defect>) {
             match ending.defect {
                 Some(Defect::ShutdownWaits) => std::future::pending().await,
                 Some(Defect::ShutdownAccepts) => sleep(3 * SHUTDOWN).await,
-                _ => sleep(SHUTDOWN / 2).await,
+                _ => sleep(SHUTDOWN / 5).await,
             }
             _ = end.send(());
         });
@@ -1280,13 +1024,6 @@ async fn serve_plain(
     let mut listener = Some(listener);
     let mut ending = shared.ending.subscribe();
     let mut connections = JoinSet::new();
-    if shared.has(Defect::SpinsAlways) {
-        connections.spawn(async {
-            loop {
-                tokio::task::yield_now().await;
-            }
-        });
-    }
     let mut panics = 0;
     loop {
         let accepting = async {
@@ -1366,36 +1103,8 @@ struct Connection {
     was_reset: bool,
     /// Whether the credential was right once.
     was_let_in: bool,
-    /// Whether a request was answered with anything but a 101, and when.
-    refused_at: Option<Instant>,
-    /// What earlier requests on the connection said.
-    earlier: Fields,
-    earlier_key: Option<Vec<u8>>,
-    /// Whether the message in fragments that came last was compressed.
-    was_compressed: bool,
-    /// Whether the first frame was compressed.
-    first_is_compressed: Option<bool>,
-    /// Whether a defect takes offence at what has come.
-    takes_offence: bool,
-    /// What takes long to compress.
-    compressing: Vec<Frame>,
     unanswered_pings: u32,
-    /// Whether it has sent a Ping.
-    has_pinged: bool,
     next_ping: Instant,
-    /// Whether its Close came before the client's.
-    closes_first: bool,
-    /// How many frames have come, and how many messages.
-    frames: usize,
-    messages: usize,
-    /// What does not count for the length of the message, or counts in
-    /// addition to it.
-    uncounted: usize,
-    counted: usize,
-    /// Echoes that others overtake.
-    late: Vec<Frame>,
-    first_opcode: Option<Opcode>,
-    is_stuck: bool,
     opened: Instant,
     idle_from: Instant,
 }
@@ -1450,24 +1159,8 @@ impl Connection {
             queue: Vec::new(),
             was_reset: false,
             was_let_in: false,
-            refused_at: None,
-            earlier: Fields::default(),
-            earlier_key: None,
-            was_compressed: false,
-            first_is_compressed: None,
-            takes_offence: false,
-            compressing: Vec::new(),
             unanswered_pings: 0,
-            has_pinged: false,
             next_ping: Instant::now() + PING,
-            closes_first: false,
-            frames: 0,
-            messages: 0,
-            uncounted: 0,
-            counted: 0,
-            late: Vec::new(),
-            first_opcode: None,
-            is_stuck: false,
             opened: Instant::now(),
             idle_from: Instant::now(),
         }
@@ -1491,24 +1184,16 @@ impl Connection {
         };
         if opened.is_some() {
             self.is_open = true;
-            self.next_ping = Instant::now() + PING;
             if self.has(Defect::LargeBuffers) {
                 self.kept.push(vec![1; 1 << 20]);
             }
             match self.defect {
                 Some(Defect::Greets) => self.send(Frame::text("hello")),
                 Some(Defect::PingsFirst) => self.send(Frame::ping("first")),
-                Some(Defect::PingsAllTheTime) => {
-                    self.next_ping = Instant::now();
-                }
                 Some(Defect::PongsFirst) => self.send(Frame::pong("first")),
                 _ => {}
             }
             while self.exchange().await == Some(Goes::On) {}
-        }
-        let is_lost = self.is_open && !self.decoder.is_between_frames();
-        while is_lost && self.has(Defect::SpinsWhenLost) {
-            tokio::task::yield_now().await;
         }
         let is_garbage = self
             .deflate
@@ -1517,55 +1202,14 @@ impl Connection {
         if is_garbage && self.has(Defect::GarbageEndsServing) {
             shared.stopped.store(true, Ordering::Relaxed);
         }
-        if self.has(Defect::KeepsOfConnections) {
-            shared
-                .kept_of_each
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner)
-                .push(vec![1; 24 << 10]);
-        }
         if self.was_reset {
             shared.stopped.fetch_or(
                 self.has(Defect::ResetEndsServing),
                 Ordering::Relaxed,
             );
-        }
-        self.leave(&shared);
-    }
-
-    /// What a defect keeps of a connection that ends.
-    fn leave(self, shared: &Shared) {
-        let is_refused = !self.is_open && self.refused_at.is_some();
-        let is_unfinished = !self.is_open && self.refused_at.is_none();
-        let is_closed = self.is_open && !self.failed && !self.was_reset;
-        let keeps_place = match self.defect {
-            Some(Defect::RefusedKeepsPlace) => is_refused,
-            Some(Defect::UnfinishedKeepsPlace) => is_unfinished,
-            Some(Defect::FailedKeepsPlace) => self.failed,
-            Some(Defect::ResetKeepsPlace) => self.is_open && self.was_reset,
-            Some(Defect::ClosedKeepsPlace) => is_closed,
-            _ => false,
-        };
-        if keeps_place {
-            shared.open.fetch_add(1, Ordering::Relaxed);
-        }
-        let remains = match self.defect {
-            Some(Defect::KeepsRefused) => is_refused,
-            Some(Defect::KeepsUnfinished) => is_unfinished,
-            Some(Defect::KeepsInflaters) => self.deflate.is_some(),
-            _ => false,
-        };
-        if remains {
-            shared.keep_remains(16 << 10);
-        }
-        let keeps_descriptor = match self.defect {
-            Some(Defect::KeepsDescriptors) => self.was_reset,
-            Some(Defect::KeepsRefusedDescriptors) => is_refused,
-            Some(Defect::KeepsUnfinishedDescriptors) => is_unfinished,
-            _ => false,
-        };
-        if keeps_descriptor {
-            shared.keep(self.stream);
+            if self.has(Defect::KeepsDescriptors) {
+                shared.keep(self.stream);
+            }
         }
     }
 
@@ -1581,14 +1225,7 @@ impl Connection {
     async fn open(&mut self, number: usize) -> Option<()> {
         let mut received = Vec::with_capacity(16 << 10);
         loop {
-            let mut head = self.read_head(&mut received).await?;
-            if head.method == "CONNECT"
-                && self.has(Defect::ConnectIsNotAnswered)
-            {
-                self.end().await;
-                return None;
-            }
-            self.remember(&mut head.fields);
+            let head = self.read_head(&mut received).await?;
             if self.shared.kind == Kind::Limited
                 && number > CLIENTS
                 && !self.has(Defect::NumberNotKept)
@@ -1660,30 +1297,6 @@ impl Connection {
         }
     }
 
-    /// What a defect does with the fields of several requests.
-    fn remember(&mut self, fields: &mut Fields) {
-        let key = fields.only("Sec-WebSocket-Key");
-        if let Some(key) = key {
-            self.earlier_key.get_or_insert(key.to_vec());
-        }
-        if !self.has(Defect::EarlierFieldsKept) {
-            return;
-        }
-        let is_kept = |name: &str| {
-            let name = name.to_ascii_lowercase();
-            name.starts_with("sec-websocket-")
-                || name == "upgrade"
-                || name == "connection"
-        };
-        let earlier = std::mem::take(&mut self.earlier);
-        for (name, value) in earlier.iter() {
-            if !fields.contains(name) && is_kept(name) {
-                fields.push(name.to_owned(), value.to_vec());
-            }
-        }
-        self.earlier = fields.clone();
-    }
-
     /// Reads the next head; `None` if there is none any more.
     async fn read_head(
         &mut self,
@@ -1707,11 +1320,7 @@ impl Connection {
                 received.drain(..2);
             }
             let is_tls = received.first() == Some(&0x16);
-            if is_tls && self.has(Defect::TlsAwaitedAsHttp) {
-                self.read_to_the_end().await;
-                return None;
-            }
-            if is_tls {
+            if is_tls && !self.has(Defect::TlsAwaitedAsHttp) {
                 return self.give_up(400).await;
             }
             if let Some(length) = http::head_length(received) {
@@ -1874,14 +1483,10 @@ impl Connection {
                     return Some(false);
                 }
                 let deflate = match self.shared.kind {
-                    Kind::Deflate | Kind::Small => {
-                        Negotiated::of(&head.fields, self.defect)
-                    }
+                    Kind::Deflate => Negotiated::of(&head.fields, self.defect),
                     _ => Negotiated::default(),
                 };
-                if deflate.is_declined && self.has(Defect::DeclinesWith400)
-                    || deflate.is_refused
-                {
+                if deflate.is_declined && self.has(Defect::DeclinesWith400) {
                     self.answer(400, "Bad Offer", &[]).await?;
                     return Some(false);
                 }
@@ -1983,31 +1588,6 @@ impl Connection {
                 let first = String::from_utf8_lossy(first.unwrap_or_default());
                 (!has(&first, "upgrade")).then_some(Refusal::Connection)
             }
-            Some(Defect::ConnectionLastLine) => {
-                let last = fields.all("Connection").last();
-                let last = String::from_utf8_lossy(last.unwrap_or_default());
-                (!has(&last, "upgrade")).then_some(Refusal::Connection)
-            }
-            Some(Defect::UpgradeFirstLine) => {
-                let first = fields.all("Upgrade").next();
-                let first = String::from_utf8_lossy(first.unwrap_or_default());
-                (!has(&first, "websocket")).then_some(Refusal::Upgrade)
-            }
-            Some(Defect::UpgradeLastLine) => {
-                let last = fields.all("Upgrade").last();
-                let last = String::from_utf8_lossy(last.unwrap_or_default());
-                (!has(&last, "websocket")).then_some(Refusal::Upgrade)
-            }
-            Some(Defect::ListsNeedBlanks) => {
-                let lists = format!("{upgrade};{connection}");
-                let mut elements = lists.split(',').skip(1);
-                let is_missing = elements.any(|it| !it.starts_with(' '));
-                is_missing.then_some(Refusal::Connection)
-            }
-            Some(Defect::EmptyFieldIsError) => fields
-                .iter()
-                .any(|(_, value)| value.is_empty())
-                .then_some(Refusal::Host),
             Some(Defect::EmptyElementIsError) => connection
                 .starts_with(',')
                 .then_some(Refusal::Connection),
@@ -2063,9 +1643,6 @@ impl Connection {
             // for 405 and 426 make.
             (Some(Defect::UpgradeNotChecked), Refusal::Upgrade) => {
                 has(&connection, "upgrade")
-            }
-            (Some(Defect::UpgradeToHttp2Switched), Refusal::Upgrade) => {
-                has(&upgrade, "h2c")
             }
             (Some(Defect::UpgradeSubstring), Refusal::Upgrade) => {
                 has(&upgrade, "websocket")
@@ -2142,10 +1719,6 @@ impl Connection {
             Some(Defect::AnswerLacksUpgrade) => drop(answer.remove(0)),
             Some(Defect::AnswerLacksConnection) => drop(answer.remove(1)),
             Some(Defect::WrongAccept) => accept_value = accept(b"another"),
-            Some(Defect::EarlierKeyCounts) => {
-                let key = self.earlier_key.as_deref().unwrap_or_default();
-                accept_value = accept(key);
-            }
             Some(Defect::AcceptWithBlanks) => {
                 accept_value = accept(&self.key_with_blanks);
             }
@@ -2182,9 +1755,17 @@ impl Connection {
             }
             _ => {}
         }
-        if self.shared.kind == Kind::Guarded {
-            let named = guard::subprotocol(fields, self.defect);
-            answer.extend(named.map(|it| (protocol, it)));
+        if self.shared.kind == Kind::Guarded
+            && !self.has(Defect::SubprotocolNotNamed)
+            && fields.has_token(protocol, guard::SUBPROTOCOL)
+        {
+            let named = match self.has(Defect::SubprotocolCredentialNamed) {
+                true => fields.list(protocol).last(),
+                false => None,
+            };
+            let named = named.map(String::from_utf8_lossy);
+            let named = named.unwrap_or(guard::SUBPROTOCOL.into());
+            answer.push((protocol, named.into_owned()));
         }
         answer.push(("Sec-WebSocket-Accept", accept_value));
         let answer: Vec<_> = answer
@@ -2231,17 +1812,11 @@ impl Connection {
         reason: &str,
         fields: &[(&str, &str)],
     ) -> Option<()> {
-        if status != 101 {
-            self.refused_at.get_or_insert(Instant::now());
-        }
         let version = match self.has(Defect::Answers10) && status == 101 {
             true => "HTTP/1.0",
             false => "HTTP/1.1",
         };
-        let mut head = match self.has(Defect::NoBlankAfterStatus) {
-            true => format!("{version} {status}\r\n"),
-            false => format!("{version} {status} {reason}\r\n"),
-        };
+        let mut head = format!("{version} {status} {reason}\r\n");
         for (name, value) in fields {
             head += &format!("{name}: {value}\r\n");
         }
@@ -2249,9 +1824,6 @@ impl Connection {
             head += "Content-Length: 0\r\n";
         }
         head += "\r\n";
-        if self.has(Defect::LinesEndWithLf) {
-            head = head.replace("\r\n", "\n");
-        }
         self.write(&head).await
     }
 
@@ -2265,12 +1837,20 @@ impl Connection {
     /// Reads what comes and answers it; `None` at the end.
     async fn exchange(&mut self) -> Option<Goes> {
         let goes = self.answer_frames().await;
-        for frame in std::mem::take(&mut self.compressing) {
-            self.send(frame);
-        }
         self.swap_shared_buffer();
         let out = std::mem::take(&mut self.out);
-        self.write_out(out, goes == Goes::Down).await?;
+        if self.has(Defect::QueuesWithoutEnd) {
+            self.queue.extend_from_slice(&out);
+        } else {
+            let timed = self.shared.kind == Kind::Timed
+                && !self.has(Defect::SendNotTimed);
+            let writing = self.stream.write_all(&out);
+            let written = match timed {
+                true => timeout(SEND, writing).await.ok()?,
+                false => writing.await,
+            };
+            self.noted(written)?;
+        }
         if goes == Goes::Down {
             let queue = std::mem::take(&mut self.queue);
             let written = self.stream.write_all(&queue).await;
@@ -2282,9 +1862,6 @@ impl Connection {
         let mut received = Vec::with_capacity(4096);
         let count = self.read(&mut received).await?;
         self.swap_shared_buffer();
-        self.takes_offence = self.has(Defect::CutLengthRefused)
-            && self.decoder.is_between_frames()
-            && is_cut_inside_length(&received);
         self.decoder.push(&received);
         if self.has(Defect::KeepsSegments) {
             self.kept.push(received);
@@ -2295,129 +1872,22 @@ impl Connection {
         (count > 0).then_some(Goes::On)
     }
 
-    /// Writes what is to be sent, or puts it into the queue.
-    async fn write_out(&mut self, out: Vec<u8>, is_last: bool) -> Option<()> {
-        const FULL: usize = 1 << 20;
-        if self.defect.is_some_and(Defect::queues) {
-            let is_full = self.queue.len() > FULL;
-            if is_last
-                && !self.queue.is_empty()
-                && self.has(Defect::CloseCutsFrame)
-            {
-                self.queue.clear();
-                return Some(());
-            }
-            if !(is_full && self.has(Defect::DropsWhenFull)) {
-                self.queue.extend_from_slice(&out);
-            }
-            self.is_stuck |= is_full && self.has(Defect::StuckWhenFull);
-            return Some(());
-        }
-        if is_last && self.has(Defect::FinOutrunsClose) {
-            let mut rest = [0; 1];
-            let more = self.stream.read(&mut rest);
-            if let Ok(Ok(0)) = timeout(CLOSE / 4, more).await {
-                return None;
-            }
-        }
-        match self.defect {
-            Some(Defect::ShortWriteForgotten) => {
-                tokio::select! {
-                    biased;
-                    written = self.stream.write(&out) => {
-                        return self.noted(written).map(drop);
-                    }
-                    () = std::future::ready(()) => return Some(()),
-                }
-            }
-            Some(Defect::SpinsWhenFull) => {
-                let mut out = &out[..];
-                while !out.is_empty() {
-                    match self.stream.try_write(out) {
-                        Ok(count) => out = &out[count..],
-                        Err(error)
-                            if error.kind() == io::ErrorKind::WouldBlock =>
-                        {
-                            tokio::task::yield_now().await;
-                        }
-                        Err(_) => return None,
-                    }
-                }
-                return Some(());
-            }
-            _ => {}
-        }
-        let deadline = match self.shared.kind {
-            Kind::Timed if !self.has(Defect::SendNotTimed) => {
-                match self.has(Defect::SendTimedTooShort) {
-                    true => SEND / 8,
-                    false => SEND,
-                }
-            }
-            _ => Duration::MAX,
-        };
-        let writing = self.stream.write_all(&out);
-        let written = timeout(deadline, writing).await.ok()?;
-        self.noted(written)
-    }
-
-    /// Waits until a timer that should have ended cuts the connection off.
-    fn cut_off(&self) -> impl Future<Output = ()> + use<> {
-        const A_SECOND: Duration = Duration::from_secs(1);
-        let moment = match self.defect {
-            Some(Defect::HttpTimerGoesOn | Defect::HttpTimerAnswers) => {
-                Some(self.idle_from + A_SECOND)
-            }
-            Some(Defect::RequestTimed) => Some(self.opened + 2 * A_SECOND),
-            Some(Defect::HandshakeTimerGoesOn) => Some(self.opened + HANDSHAKE),
-            _ => None,
-        };
-        async move {
-            match moment {
-                Some(moment) => sleep_until(moment).await,
-                None => std::future::pending().await,
-            }
-        }
-    }
-
     /// Waits for octets; meanwhile writes what is in the queue, pings, and
     /// ends when the endpoint does.
     async fn read(&mut self, received: &mut Vec<u8>) -> Option<usize> {
         let mut ending = self.shared.ending.subscribe();
         loop {
-            let again = self.has(Defect::PingsAllTheTime);
-            let pings = self.shared.kind == Kind::Guarded || again;
+            let pings = self.shared.kind == Kind::Guarded;
             let next_ping = self.next_ping;
             let out_of_time = self.out_of_time();
-            let cut_off = self.cut_off();
-            let is_stuck = self.is_stuck;
             let (mut reading, mut writing) = self.stream.split();
             let ends = async {
                 _ = ending.wait_for(|ending| *ending).await;
             };
             tokio::select! {
-                read = reading.read_buf(received), if !is_stuck => {
+                read = reading.read_buf(received) => {
                     self.idle_from = Instant::now();
-                    let only_pongs = matches!(
-                        self.defect,
-                        Some(
-                            Defect::OctetsNoLife
-                                | Defect::PongsNotRead
-                                | Defect::LatePongsNotRead
-                                | Defect::EachPingCounted
-                        )
-                    );
-                    if !only_pongs {
-                        self.unanswered_pings = 0;
-                    }
                     return self.noted(read);
-                }
-                () = cut_off => {
-                    if self.has(Defect::HttpTimerAnswers) {
-                        self.write("HTTP/1.1 408 Request Timeout\r\n\r\n")
-                            .await?;
-                    }
-                    return None;
                 }
                 written = writing.write(&self.queue),
                     if !self.queue.is_empty() =>
@@ -2426,18 +1896,13 @@ impl Connection {
                     self.queue.drain(..count);
                 }
                 () = sleep_until(next_ping), if pings => {
-                    self.next_ping = match again {
-                        true => Instant::now() + PING_AGAIN,
-                        false => next_ping + PING,
-                    };
+                    self.next_ping = next_ping + PING;
                     self.unanswered_pings += 1;
                     if self.unanswered_pings > 3
-                        && !again
                         && !self.has(Defect::PingsNotCounted)
                     {
                         return None;
                     }
-                    self.has_pinged = true;
                     self.send(Frame::ping("alive"));
                     let ping = std::mem::take(&mut self.out);
                     let written = self.stream.write_all(&ping).await;
@@ -2450,7 +1915,6 @@ impl Connection {
                         let written = self.stream.write_all(&close).await;
                         self.noted(written)?;
                     }
-                    self.closes_first = true;
                     self.end().await;
                     return None;
                 }
@@ -2461,7 +1925,6 @@ impl Connection {
                         let written = self.stream.write_all(&close).await;
                         self.noted(written)?;
                     }
-                    self.closes_first = true;
                     self.end().await;
                     return None;
                 }
@@ -2478,17 +1941,9 @@ impl Connection {
         // slow would be closed for that.
         let idle =
             is_timed(Defect::IdleNotTimed) && !self.has(Defect::AgeNotTimed);
-        let idle_from = match self.has(Defect::MessagesAreIdle) {
-            true => self.opened,
-            false => self.idle_from,
-        };
-        let idle = idle.then_some(idle_from + IDLE);
+        let idle = idle.then_some(self.idle_from + IDLE);
         let old = is_timed(Defect::AgeNotTimed);
-        let age = match self.has(Defect::LessOld) {
-            true => AGE * 11 / 16,
-            false => AGE,
-        };
-        let old = old.then_some(self.opened + age);
+        let old = old.then_some(self.opened + AGE);
         async move {
             let at = |moment: Option<Instant>| async move {
                 match moment {
@@ -2543,10 +1998,6 @@ impl Connection {
             _ = self.stream.set_zero_linger();
             return;
         }
-        let at_once = self.closes_first || self.failed;
-        if at_once && self.has(Defect::OwnCloseEndsTcp) {
-            return;
-        }
         if self.has(Defect::CloseAwaited) {
             self.read_to_the_end().await;
         }
@@ -2576,9 +2027,6 @@ impl Connection {
 
     /// Answers the frames that are complete.
     async fn answer_frames(&mut self) -> Goes {
-        if self.takes_offence {
-            return self.fail(&Violation::NothingToContinue);
-        }
         loop {
             let frame = match self.decoder.next_frame() {
                 Ok(Some(frame)) => frame,
@@ -2594,46 +2042,12 @@ impl Connection {
                 return Goes::Down;
             }
         }
-        for late in std::mem::take(&mut self.late) {
-            self.send(late);
-        }
-        if self.is_cut_wrongly() {
-            return self.fail(&Violation::NothingToContinue);
-        }
         if self.has(Defect::FrameInOneSegment)
             && !self.decoder.is_between_frames()
         {
             return self.fail(&Violation::NothingToContinue);
         }
-        if self.has(Defect::HeaderInOneSegment)
-            && self.decoder.partial().is_none()
-            && !self.decoder.is_between_frames()
-        {
-            return self.fail(&Violation::NothingToContinue);
-        }
         Goes::On
-    }
-
-    /// Whether what has come ends inside a header, where that is an error.
-    fn is_cut_wrongly(&mut self) -> bool {
-        if self.decoder.partial().is_some() {
-            return false;
-        }
-        let unread = self.decoder.take_unread();
-        self.decoder.push(&unread);
-        let [_, length, ..] = unread[..] else {
-            return false;
-        };
-        let before_key = match length & 0x7f {
-            126 => 4,
-            127 => 10,
-            _ => 2,
-        };
-        match self.defect {
-            Some(Defect::LengthCutIsError) => unread.len() < before_key,
-            Some(Defect::KeyCutIsError) => unread.len() >= before_key,
-            _ => false,
-        }
     }
 
     fn answer_frame(&mut self, frame: Frame) -> Goes {
@@ -2658,25 +2072,9 @@ impl Connection {
     /// Whether the frame is to be taken, to be passed over, or illegal; with
     /// what the defect makes of that.
     fn legal(&mut self, frame: &Frame) -> Result<bool, Violation> {
-        let is_compressed = frame.rsv & RSV1 != 0;
-        let first = *self
-            .first_is_compressed
-            .get_or_insert(is_compressed);
-        if self.has(Defect::FirstFrameDecides) && is_compressed && !first {
-            return Err(Violation::ReservedBits(RSV1));
-        }
         let Some(rules) = &mut self.rules else {
             return Ok(true);
         };
-        if self.defect == Some(Defect::TextInsideCompressedEchoed)
-            && self.message.is_some()
-            && rules.is_compressed()
-            && frame.opcode == Opcode::TEXT
-            && !is_compressed
-        {
-            self.echo(frame.opcode, frame.payload.to_vec());
-            return Ok(false);
-        }
         let mut header = frame.header();
         let looks_for_itself = matches!(
             self.defect,
@@ -2685,14 +2083,8 @@ impl Connection {
                     | Defect::Utf8AtMessageEnd
                     | Defect::Utf8AtFrameEnd
                     | Defect::Utf8EachFrameAlone
-                    | Defect::ControlIsText
-                    | Defect::ControlEndsCharacter
-                    | Defect::FaultAtBlockEnd
-                    | Defect::FaultFarIn
             )
         );
-        self.frames += 1;
-        let is_inside = rules.unfinished_message().is_some();
         if looks_for_itself && header.opcode == Opcode::TEXT {
             // For the rules it is binary; `text_is_fine` does the rest.
             header.opcode = Opcode::BINARY;
@@ -2740,10 +2132,6 @@ impl Connection {
         };
         let long = frame.length_form;
         match (self.defect, &violation) {
-            (Some(Defect::FirstFrameAloneJudged), _) if self.frames > 1 => {
-                Ok(true)
-            }
-            (Some(Defect::InsideNotJudged), _) if is_inside => Ok(true),
             (
                 Some(Defect::StrayContinuationIgnored),
                 Violation::NothingToContinue,
@@ -2818,17 +2206,6 @@ impl Connection {
     }
 
     fn take(&mut self, frame: Frame) -> Goes {
-        if self.has(Defect::KeepsOfFrames) {
-            self.kept.push(vec![1; 256]);
-        }
-        if frame.opcode.is_control() {
-            if self.first_opcode.is_none() {
-                self.first_opcode = Some(frame.opcode);
-            }
-            if !self.takes_control(&frame) {
-                return self.fail(&Violation::TextNotUtf8);
-            }
-        }
         match frame.opcode {
             Opcode::CLOSE => return self.close(&frame),
             Opcode::PING => self.answer_ping(frame),
@@ -2836,26 +2213,6 @@ impl Connection {
             _ => return self.take_data(frame),
         }
         Goes::On
-    }
-
-    /// What a defect makes of a control frame inside a message.
-    fn takes_control(&mut self, frame: &Frame) -> bool {
-        let Some((opcode, payload)) = &mut self.message else {
-            return true;
-        };
-        match self.defect {
-            Some(Defect::ControlMakesText) => *opcode = Opcode::TEXT,
-            Some(Defect::ControlCountsForLimit) => {
-                self.counted += frame.payload.len();
-            }
-            Some(Defect::ControlResetsLimit) => self.uncounted = payload.len(),
-            Some(Defect::ControlEndsCharacter) => self.text = Utf8::default(),
-            Some(Defect::ControlIsText) if *opcode == Opcode::TEXT => {
-                return self.text.push(&frame.payload).is_ok();
-            }
-            _ => {}
-        }
-        true
     }
 
     fn take_data(&mut self, frame: Frame) -> Goes {
@@ -2892,7 +2249,6 @@ impl Connection {
             }
             self.message = None;
             self.text = Utf8::default();
-            (self.counted, self.uncounted) = (0, 0);
         }
         let first = match frame.opcode {
             Opcode::CONTINUATION => Opcode::TEXT,
@@ -2914,14 +2270,7 @@ impl Connection {
         } else {
             payload.extend_from_slice(&frame.payload);
         }
-        if self.has(Defect::CopiesAtFragments)
-            && fragment
-            && self.fragments.is_multiple_of(2)
-        {
-            std::hint::black_box(payload.clone());
-        }
-        let length = payload.len() + self.counted - self.uncounted;
-        let length = length as u64;
+        let length = payload.len() as u64;
         if length > self.most {
             let limit = self.most;
             return self.fail(&Violation::TooBig { length, limit });
@@ -2937,19 +2286,7 @@ impl Connection {
             return Goes::On;
         }
         self.fragments = 0;
-        self.messages += 1;
-        if self.messages > 0xFFFF && self.has(Defect::MessagesCountedIn16Bits) {
-            return self.fail(&Violation::NothingToContinue);
-        }
-        if fragment {
-            compressed |=
-                self.has(Defect::StickyCompression) && self.was_compressed;
-            self.was_compressed = compressed;
-        }
         if compressed {
-            if self.has(Defect::KeepsInflated) {
-                self.kept.push(vec![1; 512]);
-            }
             payload = match self.inflate(opcode, &payload) {
                 Ok(Some(message)) => message,
                 Ok(None) => return Goes::On,
@@ -2993,32 +2330,6 @@ impl Connection {
             }
             Some(Defect::WrongOctets) => payload.fill(b'#'),
             Some(Defect::EchoCut) => payload.truncate(65535),
-            Some(Defect::FullBufferEndsWithNul) if payload.len() == 4092 => {
-                payload[4091] = 0;
-            }
-            Some(Defect::LongComesBackEmpty) if payload.len() > 16 << 20 => {
-                payload.clear();
-            }
-            Some(Defect::TextDecodedInParts) if opcode == Opcode::TEXT => {
-                let parts = payload.chunks(8192);
-                let parts = parts.map(String::from_utf8_lossy);
-                payload = parts.collect::<String>().into_bytes();
-            }
-            Some(Defect::ShortOvertakesLong) if payload.len() > 60_000 => {
-                self.late.push(Frame::new(opcode, payload));
-                return;
-            }
-            Some(Defect::FirstDecidesType) => {
-                let first = self.first_opcode.filter(|it| !it.is_control());
-                opcode = first.unwrap_or(opcode);
-                self.first_opcode = Some(opcode);
-            }
-            Some(Defect::LostBehindControl) => {
-                let first = self.first_opcode.replace(opcode);
-                if first.is_some_and(Opcode::is_control) {
-                    return;
-                }
-            }
             Some(Defect::EmptyNotEchoed) if payload.is_empty() => return,
             Some(Defect::EchoInFragments) => {
                 let rest = payload.split_off(payload.len() / 2);
@@ -3032,16 +2343,10 @@ impl Connection {
             }
             _ => {}
         }
-        let is_late =
-            self.has(Defect::LongCompressedComesLate) && payload.len() > 8192;
         let frames = match &mut self.deflate {
             Some(deflate) => deflate.frames(opcode, payload),
             None => vec![Frame::new(opcode, payload)],
         };
-        if is_late {
-            self.compressing.extend(frames);
-            return;
-        }
         for frame in frames {
             self.send(frame);
         }
@@ -3059,23 +2364,6 @@ impl Connection {
             }
             Some(Defect::Utf8EachFrameAlone) => {
                 std::str::from_utf8(&frame.payload).is_ok()
-            }
-            Some(Defect::ControlIsText | Defect::ControlEndsCharacter) => {
-                self.text.push(&frame.payload).is_ok()
-                    && (!frame.fin || self.text.finish().is_ok())
-            }
-            Some(Defect::FaultAtBlockEnd | Defect::FaultFarIn) => {
-                let far = self.has(Defect::FaultFarIn);
-                std::str::from_utf8(message)
-                    .err()
-                    .is_none_or(|fault| {
-                        let at = fault.valid_up_to();
-                        match far {
-                            true if at >= 64 => true,
-                            false if at % 16 == 15 => true,
-                            _ => fault.error_len().is_none() && !frame.fin,
-                        }
-                    })
             }
             _ => true,
         }
@@ -3097,9 +2385,6 @@ impl Connection {
                 payload.truncate(125);
             }
             Some(Defect::PongPadded) => payload = vec![b'_'; 126].into(),
-            Some(Defect::PongIsOwnPing) if self.has_pinged => {
-                payload = "alive".into();
-            }
             _ => {}
         }
         let mut pong = Frame::pong(payload);
@@ -3115,12 +2400,6 @@ impl Connection {
         if self.has(Defect::PingAnsweredTwice) {
             self.send(pong.clone());
         }
-        if self.has(Defect::PongInsideFrame) && !self.queue.is_empty() {
-            let mut octets = Vec::new();
-            pong.encode(&mut octets);
-            self.queue.splice(..0, octets);
-            return;
-        }
         if self.has(Defect::PongHeldBack) && self.message.is_some() {
             self.held_back.push(pong);
         } else {
@@ -3129,21 +2408,8 @@ impl Connection {
     }
 
     fn take_pong(&mut self, pong: &Frame) -> Goes {
-        let since = Instant::now() + PING - self.next_ping;
-        self.unanswered_pings = match self.defect {
-            Some(Defect::PongsNotRead) => self.unanswered_pings,
-            Some(Defect::LatePongsNotRead) if since > PING / 2 => {
-                self.unanswered_pings
-            }
-            Some(Defect::EachPingCounted) => {
-                self.unanswered_pings.saturating_sub(1)
-            }
-            _ => 0,
-        };
+        self.unanswered_pings = 0;
         match self.defect {
-            Some(Defect::OtherPongsRefused) if pong.payload != *"alive" => {
-                return self.fail(&Violation::NothingToContinue);
-            }
             Some(Defect::PongAnswered) => {
                 self.send(Frame::pong(pong.payload.clone()));
             }
@@ -3214,10 +2480,6 @@ impl Connection {
             }
             (Some(Defect::CloseAnsweredWithoutCode), _) | (_, None) => plain,
             (Some(Defect::CloseAnsweredWith1000), _) => with(normal),
-            (Some(Defect::ReasonCut), Some(code)) => {
-                let reason = close.payload.iter().copied().skip(2).take(100);
-                Frame::close(code, reason.collect::<Vec<_>>())
-            }
             (_, Some(code)) => with(code),
         };
         if self.has(Defect::CloseOvertakes) {
@@ -3225,9 +2487,6 @@ impl Connection {
             self.send(answer.clone());
             self.out.extend(waiting);
         } else {
-            self.send(answer.clone());
-        }
-        if self.has(Defect::ClosesTwice) {
             self.send(answer.clone());
         }
         if self.has(Defect::TextBehindOwnClose) {
@@ -3268,9 +2527,6 @@ impl Connection {
             _ => violation.status_code(),
         };
         self.send(Frame::close(code, ""));
-        if self.has(Defect::ClosesTwice) {
-            self.send(Frame::close(code, ""));
-        }
         Goes::Down
     }
 
@@ -3287,20 +2543,6 @@ impl Connection {
         };
         frame.encode(&mut self.out);
     }
-}
-
-/// Whether this is the beginning of a compressed frame, up to the middle of
-/// its length.
-fn is_cut_inside_length(octets: &[u8]) -> bool {
-    let [first, second, ..] = octets else {
-        return false;
-    };
-    let header = match second & 0x7f {
-        126 => 4,
-        127 => 10,
-        _ => 2,
-    };
-    first & 0x40 != 0 && octets.len() < header
 }
 
 /// What stands behind the blank that follows the colon.

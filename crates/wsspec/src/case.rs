@@ -27,48 +27,9 @@ pub struct Case {
     pub autobahn: Option<&'static str>,
     /// Where servers got this wrong: advisories and threads.
     pub seen: Option<&'static str>,
-    words: Words,
+    weight: Weight,
     /// What finds out.
     pub(crate) run: Run,
-}
-
-/// The words after a table's subject: what its cases cost.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Words {
-    weight: Weight,
-    thorough: bool,
-}
-
-/// One method a word.
-impl Words {
-    pub(crate) const NONE: Self = Self {
-        weight: Weight::Light,
-        thorough: false,
-    };
-
-    /// The cases move megabytes.
-    pub(crate) const fn volume(self) -> Self {
-        Self {
-            weight: Weight::Volume,
-            ..self
-        }
-    }
-
-    /// The cases send heads that a server may take seconds to read.
-    pub(crate) const fn heavy(self) -> Self {
-        Self {
-            weight: Weight::Heavy,
-            ..self
-        }
-    }
-
-    /// The cases take longer than a second also on a right server.
-    pub(crate) const fn thorough(self) -> Self {
-        Self {
-            thorough: true,
-            ..self
-        }
-    }
 }
 
 /// What a case asks of a server at once, and so how many run side by side.
@@ -117,15 +78,8 @@ impl Case {
     pub(crate) fn weight(&self) -> Weight {
         match self.run {
             Run::Measured(_) | Run::MeasuredHttp2(_) => Weight::Own,
-            _ => self.words.weight,
+            _ => self.weight,
         }
-    }
-
-    /// Whether the case takes longer than a second also on a right server,
-    /// so that it runs only where somebody asks for it.
-    #[must_use]
-    pub fn is_thorough(&self) -> bool {
-        self.words.thorough
     }
 
     /// The clauses that the case tests.
@@ -171,14 +125,14 @@ impl Case {
             clauses,
             autobahn,
             seen: None,
-            words: Words::NONE,
+            weight: Weight::Light,
             run,
         }
     }
 
     /// For the macro alone.
-    pub(crate) const fn marked(self, words: Words) -> Self {
-        Self { words, ..self }
+    pub(crate) const fn weighing(self, weight: Weight) -> Self {
+        Self { weight, ..self }
     }
 
     /// For the macro alone.
@@ -201,11 +155,11 @@ impl Case {
 /// compression was agreed, `Dialer` cases before the opening handshake of
 /// HTTP/1.1, `Opener` cases before one of any kind, `Http2` cases before any
 /// frame of HTTP/2, `Measured` and `MeasuredHttp2` cases at a server of their
-/// own; the words after that are those of [`Words`]; `seen "CVE-…"`
-/// after the clauses names where servers got it wrong. A family of values is
-/// one function with an argument, one row per id.
+/// own; a word behind that is their [`Weight`]; `seen "CVE-…"`
+/// behind the clauses says where servers got it wrong. A family of values is one function with an argument,
+/// one row per id.
 macro_rules! cases {
-    ($subject:ident $($word:ident)*: $(
+    ($subject:ident $($weight:ident)?: $(
         $(#[doc = $rule:literal])+
         $level:ident $id:literal [$($clause:literal),+ $(,)?]
             $(autobahn $autobahn:literal)?
@@ -213,8 +167,8 @@ macro_rules! cases {
             => $judge:ident $(($($argument:expr),+ $(,)?))?;
     )+) => {
         pub(in crate::cases) const CASES: &[$crate::case::Case] = {
-            const WORDS: $crate::case::Words =
-                $crate::case::Words::NONE $(.$word())*;
+            const WEIGHT: $crate::case::Weight =
+                $crate::case::cases!(@weight $($weight)?);
             &[$($crate::case::Case::new(
                 $id,
                 $crate::verdict::Level::$level,
@@ -226,11 +180,14 @@ macro_rules! cases {
                 }),
             )
             .seen($crate::case::cases!(@option $($seen)?))
-            .marked(WORDS)),+]
+            .weighing(WEIGHT)),+]
         };
     };
     (@option $value:literal) => { Some($value) };
     (@option) => { None };
+    (@weight volume) => { $crate::case::Weight::Volume };
+    (@weight heavy) => { $crate::case::Weight::Heavy };
+    (@weight) => { $crate::case::Weight::Light };
 }
 
 /// A table of cases that differ in one value: one function, one rule, one row
@@ -244,7 +201,7 @@ macro_rules! cases {
 /// }
 /// ```
 macro_rules! family {
-    ($name:ident, $subject:ident $($word:ident)*:
+    ($name:ident, $subject:ident $($weight:ident)?:
         $(#[doc = $rule:literal])+
         $level:ident $prefix:literal $clauses:tt $(seen $seen:literal)?
             => $judge:ident;
@@ -252,13 +209,13 @@ macro_rules! family {
             ($($argument:expr),+ $(,)?);)+
     ) => {
         $crate::case::family! { @rows
-            $name, $subject, ($($word)*), $level, concat!($($rule),+), $prefix, $clauses,
+            $name, $subject, ($($weight)?), $level, concat!($($rule),+), $prefix, $clauses,
             ($($seen)?), $judge;
             $($row, ($($autobahn)?), ($($argument),+);)+
         }
     };
     (@rows
-        $name:ident, $subject:ident, ($($word:ident)*), $level:ident, $rule:expr, $prefix:literal,
+        $name:ident, $subject:ident, $weight:tt, $level:ident, $rule:expr, $prefix:literal,
         [$($clause:literal),+ $(,)?], $seen:tt, $judge:ident;
         $($row:literal, ($($autobahn:literal)?), ($($argument:expr),+);)+
     ) => {
@@ -266,8 +223,8 @@ macro_rules! family {
             const CLAUSES: &[&str] = &[$($clause),+];
             const RULE: &str = $rule;
             const SEEN: Option<&str> = $crate::case::family!(@seen $seen);
-            const WORDS: $crate::case::Words =
-                $crate::case::Words::NONE $(.$word())*;
+            const WEIGHT: $crate::case::Weight =
+                $crate::case::family!(@weight $weight);
             &[$(
                 $crate::case::Case::new(
                     concat!($prefix, $row),
@@ -280,12 +237,15 @@ macro_rules! family {
                     }),
                 )
                 .seen(SEEN)
-                .marked(WORDS)
+                .weighing(WEIGHT)
             ),+]
         };
     };
     (@seen ($seen:literal)) => { Some($seen) };
     (@seen ()) => { None };
+    (@weight ($($weight:ident)?)) => {
+        $crate::case::cases!(@weight $($weight)?)
+    };
 }
 
 pub(crate) use {cases, family};

@@ -76,10 +76,10 @@ pub fn page() -> String {
         .filter(|(_, coverage)| matches!(coverage, Coverage::Cases(_)));
     let autobahn = autobahn();
     let mut page = format!(
-        "{} cases test {} of the {} rules, and include all {} cases of \
+        "{} cases test {} of the {} rules, and carry all {} cases of \
          Autobahn|Testsuite.\n\n## Rules\n\n\
-         `/*` means all cases whose ids begin with the part before it; \
-         *implied* marks a rule that the RFC states without capitals.\n",
+         `/*` stands for all cases whose ids begin so; *implied* is a rule \
+         that the RFC states without capitals.\n",
         crate::cases::all().count(),
         tested.count(),
         rules.len(),
@@ -108,7 +108,7 @@ pub fn page() -> String {
             clause.level
         );
     }
-    page += "\n## Autobahn|Testsuite\n\n| its case | ported as |\n|---|---|\n";
+    page += "\n## Autobahn|Testsuite\n\n| its case | carried by |\n|---|---|\n";
     for (id, case) in autobahn {
         _ = writeln!(page, "| {id} | `{}` |", case.id);
     }

@@ -1,7 +1,6 @@
 //! The dialer: before the 101, where the connection still speaks HTTP.
 
 use std::fmt;
-use std::sync::PoisonError;
 
 use bytes::{Bytes, BytesMut};
 use rfc6455::handshake::{self, BadAnswer, MalformedHead, ResponseHead};
@@ -10,7 +9,7 @@ use rfc7692::Agreement;
 use crate::content::Content;
 use crate::endpoint::Endpoint;
 use crate::http2;
-use crate::peer::{Other, Peer};
+use crate::peer::Peer;
 use crate::record::{End, What};
 use crate::stream::Over;
 use crate::verdict::{Finding, Verdict};
@@ -39,8 +38,6 @@ pub struct Request {
     /// Octets before the request line.
     preceded_by: Vec<u8>,
     lines: Vec<Line>,
-    /// What comes between each colon and its value, and after the value.
-    blanks: (&'static str, &'static str),
     key: String,
     /// Octets that go out in the same write, right behind the head.
     followed_by: Vec<u8>,
@@ -108,9 +105,7 @@ impl fmt::Display for Reply {
             Self::TooLong => {
                 write!(f, "a head of more than {MOST_OF_HEAD} octets")
             }
-            Self::End(end) => {
-                write!(f, "the end of the connection ({end}) and no answer")
-            }
+            Self::End(end) => write!(f, "no answer but {end}"),
             Self::Silence(patience) => {
                 write!(f, "no complete answer within {patience:?}")
             }
@@ -247,29 +242,6 @@ impl Request {
         self
     }
 
-    /// The same fields with other blanks around their values.
-    #[must_use]
-    pub fn blanks(mut self, before: &'static str, after: &'static str) -> Self {
-        self.blanks = (before, after);
-        self
-    }
-
-    /// The same fields, beginning with the one after so many.
-    #[must_use]
-    pub fn rotated(mut self, count: usize) -> Self {
-        let length = self.lines.len().max(1);
-        self.lines.rotate_left(count % length);
-        self
-    }
-
-    /// The names of the fields, in their order.
-    pub fn names(&self) -> impl Iterator<Item = &str> {
-        self.lines.iter().filter_map(|line| match line {
-            Line::Field(name, _) => Some(&**name),
-            Line::Raw(_) => None,
-        })
-    }
-
     /// Octets before the request line.
     #[must_use]
     pub fn preceded_by(mut self, octets: impl AsRef<[u8]>) -> Self {
@@ -334,10 +306,8 @@ impl Request {
             match line {
                 Line::Field(name, value) => {
                     head.extend_from_slice(name.as_bytes());
-                    head.push(b':');
-                    head.extend_from_slice(self.blanks.0.as_bytes());
+                    head.extend_from_slice(b": ");
                     head.extend_from_slice(value);
-                    head.extend_from_slice(self.blanks.1.as_bytes());
                 }
                 Line::Raw(line) => head.extend_from_slice(line),
             }
@@ -389,7 +359,6 @@ impl Dialer {
                     Line::Field(name.to_owned(), value.into_bytes())
                 })
                 .collect(),
-            blanks: (" ", ""),
             key,
             followed_by: Vec::new(),
             held_back: Vec::new(),
@@ -511,21 +480,6 @@ impl Unopened {
         self.wire.write_octets(octets).await
     }
 
-    /// Sends what is left of a request, and waits for the answer.
-    ///
-    /// # Errors
-    ///
-    /// A server that does not read.
-    pub async fn finish(
-        mut self,
-        rest: &[u8],
-        request: &Request,
-    ) -> Result<Answer, Finding> {
-        self.wire.write_octets(rest).await?;
-        let random = fastrand::Rng::with_seed(rest.len() as u64);
-        answer(self.wire, self.received, request, random).await
-    }
-
     /// What the server does within this time without being asked: an answer,
     /// or the end.
     pub async fn acts_within(
@@ -558,19 +512,9 @@ impl Unopened {
 
     /// Whether the server has done anything yet; nobody waits for it.
     pub async fn has_acted(&mut self) -> bool {
-        self.acts_before(std::time::Duration::ZERO)
-            .await
-            .is_some()
-    }
-
-    /// What the server does before this time is over. That it does nothing
-    /// proves nothing: no witness is asked.
-    pub async fn acts_before(
-        &mut self,
-        time: std::time::Duration,
-    ) -> Option<Reply> {
+        let now = std::time::Duration::ZERO;
         let reply = reply(&mut self.wire, &mut self.received);
-        tokio::time::timeout(time, reply).await.ok()
+        tokio::time::timeout(now, reply).await.is_ok()
     }
 
     /// Ends the connection abruptly: RST.
@@ -598,10 +542,9 @@ async fn exchange(
     match request.write {
         Write::AtOnce => wire.write(&octets).await?,
         Write::OctetByOctet => {
-            let mut other = Other::default();
             for octet in octets.chunks(1) {
                 wire.write(octet).await?;
-                other.echoes(&wire.setting).await;
+                tokio::task::yield_now().await;
             }
         }
         Write::UntilAnswered(count) => {
@@ -788,22 +731,6 @@ impl Answer {
             Reply::Head(head) => Ok(head),
             other => Err(Finding::violation("an HTTP answer", other)),
         }
-    }
-
-    /// The bytes of the head, if one came, as they were on the wire.
-    #[must_use]
-    pub fn head_octets(&self) -> Vec<u8> {
-        let record = self.wire.record.lock();
-        let record = record.unwrap_or_else(PoisonError::into_inner);
-        let head = record
-            .events()
-            .iter()
-            .rev()
-            .find_map(|event| match &event.what {
-                What::ReceivedHead(octets) => Some(octets.to_vec()),
-                _ => None,
-            });
-        head.unwrap_or_default()
     }
 
     /// Whether a 100 (Continue) came before it.

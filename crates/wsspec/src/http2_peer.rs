@@ -14,8 +14,8 @@ use std::time::Duration;
 use bytes::{Bytes, BytesMut};
 use rfc6455::MaskingKey;
 use rfc9113::{
-    Decoder, ErrorCode, Field, Flags, Frame, FrameType, PREFACE, Payload,
-    ResponseHead, Rules, Section, Sections, Sender, Setting, Settings,
+    Decoder, ErrorCode, Field, Flags, Frame, PREFACE, Payload, ResponseHead,
+    Rules, Section, Sections, Sender, Setting, Settings,
 };
 
 use crate::endpoint::{Declared, Endpoint};
@@ -37,10 +37,6 @@ const MOST_WAITING: usize = 1 << 20;
 
 /// No message that a case has echoed here is longer.
 const MOST_OF_MESSAGE: u64 = 1 << 20;
-
-/// How much DATA a connection and a stream take before anything else is said
-/// ([RFC 9113 §6.9.2](https://www.rfc-editor.org/rfc/rfc9113#section-6.9.2)).
-const FIRST_ROOM: i64 = 65_535;
 
 /// So much of a frame stands in a trace.
 const SHOWN: usize = 64;
@@ -72,8 +68,6 @@ pub struct Http2Peer {
     waiting_octets: usize,
     /// Whether the server gets no more room on a stream when it has used it.
     holds_back: bool,
-    /// How many octets of DATA the server takes on all streams.
-    room: i64,
     random: fastrand::Rng,
 }
 
@@ -175,7 +169,6 @@ impl Http2Opener {
             waiting: VecDeque::new(),
             waiting_octets: 0,
             holds_back: false,
-            room: FIRST_ROOM,
             random: self.random.fork(),
         };
         peer.wire.write(PREFACE).await?;
@@ -259,45 +252,6 @@ impl Http2Peer {
         values.next().map(|(_, value)| *value)
     }
 
-    /// How many octets of DATA the server takes on all streams together.
-    #[must_use]
-    pub fn room(&self) -> u32 {
-        u32::try_from(self.room).unwrap_or_default()
-    }
-
-    /// How many octets of DATA it takes on a new stream.
-    #[must_use]
-    pub fn room_of_a_stream(&self) -> u32 {
-        let first = self.setting(Setting::INITIAL_WINDOW_SIZE);
-        first.unwrap_or(u32::try_from(FIRST_ROOM).unwrap_or_default())
-    }
-
-    /// Waits until the server takes so many octets of DATA on all streams
-    /// together.
-    ///
-    /// # Errors
-    ///
-    /// The end of the connection, and silence.
-    pub async fn wait_for_room(&mut self, octets: u32) -> Result<(), Event> {
-        while self.room() < octets {
-            match self.read_frame().await {
-                Ok(Ok((frame, payload))) => {
-                    match self.take(frame, payload).await {
-                        Ok(Some(Event::GoAway(code))) => {
-                            return Err(Event::GoAway(code));
-                        }
-                        Ok(Some(event)) => self.waiting.push_back(event),
-                        Ok(None) => {}
-                        Err(_) => return Err(Event::End(End::Reset)),
-                    }
-                }
-                Ok(Err(event)) => return Err(event),
-                Err(_) => return Err(Event::End(End::Reset)),
-            }
-        }
-        Ok(())
-    }
-
     /// From here on a stream gets no more room when it is used up.
     pub fn holds_back(&mut self) {
         self.holds_back = true;
@@ -319,7 +273,6 @@ impl Http2Peer {
     ) -> Result<(), Finding> {
         let mut octets = Vec::new();
         frame.encode(&mut octets);
-        self.room -= room_of(&frame);
         let record = record(&frame, says);
         self.wire.note(What::SentHttp2(record));
         self.wire.write(&octets).await
@@ -335,7 +288,6 @@ impl Http2Peer {
         let mut octets = Vec::new();
         for frame in frames {
             frame.encode(&mut octets);
-            self.room -= room_of(frame);
         }
         if let Some(first) = frames.first() {
             let mut record = record(first, Vec::new());
@@ -489,12 +441,6 @@ impl Http2Peer {
                 Finding::violation("frames that a server may send", violation)
             })?;
             if let Some(frame) = frame {
-                if frame.opcode == rfc6455::Opcode::PING {
-                    // What every client has to answer is no case's matter.
-                    let pong = rfc6455::Frame::pong(frame.payload);
-                    self.send_on(stream, pong).await?;
-                    continue;
-                }
                 return Ok(Ok(frame));
             }
             match self.next_on(stream).await? {
@@ -672,9 +618,6 @@ impl Http2Peer {
                 }
                 return Ok(Some(Event::Data(stream, data, ends)));
             }
-            Payload::WindowUpdate(more) if stream == 0 => {
-                self.room += i64::from(more);
-            }
             Payload::RstStream(code) => {
                 return Ok(Some(Event::Reset(stream, code)));
             }
@@ -696,8 +639,7 @@ impl Http2Peer {
     }
 
     /// Waits until the server has read all that was sent, or has ended: a PING
-    /// is answered in its turn, and who has said GOAWAY need not answer. What
-    /// comes meanwhile is read over.
+    /// is answered in its turn. What comes meanwhile is read over.
     ///
     /// # Errors
     ///
@@ -709,10 +651,7 @@ impl Http2Peer {
             match self.read_frame().await? {
                 Ok((_, Payload::PingAck(FENCE))) => return Ok(()),
                 Ok((frame, payload)) => {
-                    let event = self.take(frame, payload).await?;
-                    if let Some(Event::GoAway(_)) = event {
-                        return Ok(());
-                    }
+                    self.take(frame, payload).await?;
                 }
                 Err(Event::Silence(patience)) => {
                     return Err(Finding::violation(
@@ -778,15 +717,6 @@ impl Http2Peer {
     /// Ends the connection abruptly.
     pub fn reset(self) {
         self.wire.reset();
-    }
-}
-
-/// How much room a frame takes: its whole payload if it is DATA, padding
-/// included.
-fn room_of(frame: &Frame) -> i64 {
-    match frame.frame_type {
-        FrameType::DATA => i64::try_from(frame.payload.len()).unwrap_or(0),
-        _ => 0,
     }
 }
 

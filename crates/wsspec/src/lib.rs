@@ -56,8 +56,6 @@ pub mod report;
 pub mod results;
 pub mod runner;
 pub mod select;
-#[cfg(target_os = "linux")]
-mod sock_diag;
 mod stream;
 pub mod target;
 pub mod tls;

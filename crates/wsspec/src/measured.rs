@@ -75,10 +75,7 @@ impl Measured {
         let tried = async {
             peer.expect_nothing().await?;
             peer.send(Frame::close_without_code()).await?;
-            // Whether a Close is answered is another case's matter.
-            if !matches!(peer.next().await?, Incoming::Close(_)) {
-                return Ok(());
-            }
+            peer.expect_close().await?;
             // Its place has to be free where places are counted; elsewhere
             // nobody waits for TCP.
             if are_counted {
@@ -88,7 +85,7 @@ impl Measured {
         };
         let tried = tried.await.map_err(|finding: Finding| {
             Finding::Blocked(format!(
-                "no text is echoed on a server of its own: {}",
+                "no text is echoed and no Close answered: {}",
                 finding.got()
             ))
         });
@@ -190,20 +187,6 @@ impl Measured {
             let mut peer = self.opener.open().await?;
             peer.is_aside();
             peer.expect_nothing().await?;
-        }
-        Ok(())
-    }
-
-    /// The same over HTTP/2.
-    ///
-    /// # Errors
-    ///
-    /// A server that serves nobody.
-    pub async fn serves_http2(&mut self, opener: &mut Http2Opener) -> Verdict {
-        for _ in 0..3 {
-            let mut peer = opener.connect().await?;
-            let stream = peer.open(opener.request()).await?;
-            peer.echoes(stream, "Is anybody there?").await?;
         }
         Ok(())
     }

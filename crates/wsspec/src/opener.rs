@@ -6,7 +6,7 @@
 
 use rfc6455::extension::{self, Extension, extensions};
 use rfc6455::handshake::Fields;
-use rfc7692::{Agreement, BadAgreement, Parameters};
+use rfc7692::{Agreement, Parameters};
 
 use crate::dialer::{Answer, Dialer, blocked};
 use crate::endpoint::{Declared, Endpoint};
@@ -72,18 +72,13 @@ impl Opener {
     /// # Errors
     ///
     /// [`Finding::Unsupported`] if the server accepts the handshake without the
-    /// extension, or says so in a malformed way, which one case is about;
-    /// [`Finding::Blocked`] if it accepts no handshake, or what was not
-    /// offered.
+    /// extension, [`Finding::Blocked`] if it accepts no handshake, or what was
+    /// not offered.
     pub async fn deflated(&mut self, offer: &str) -> Result<Peer, Finding> {
-        let offered = self.offer(offer).await?;
-        if offered.is_unasked() && !offer.contains(',') {
-            // Browsers offer it, and then it may be answered.
-            let offer = format!("{offer}; client_max_window_bits");
-            let offered = self.offer(&offer).await?;
-            return offered.into_deflated_elsewhere();
-        }
-        offered.into_deflated_elsewhere()
+        self.offer(offer)
+            .await?
+            .into_deflated()
+            .map_err(blocked)
     }
 
     /// The same, with what Autobahn's tester sends and offers in this case of
@@ -103,16 +98,11 @@ impl Opener {
         let request = request.add(extension::FIELD, &offer);
         let answer = self.0.dial(request).await?;
         let offered = Offered::of(answer, &offer);
-        if !offered.answer.is_switch() {
-            let reply = offered.answer.reply();
-            let got = Finding::violation("101 Switching Protocols", reply);
-            return Err(blocked(got));
-        }
-        let accepted = offered.accepted().map_err(|it| unfit(&it))?;
+        let accepted = offered.accepted().map_err(blocked)?;
         let accepted = accepted.first().map(Parameters::answered);
-        let accepted = accepted
-            .transpose()
-            .map_err(|bad| unfit(&Finding::violation("an answer", bad)))?;
+        let accepted = accepted.transpose().map_err(|bad| {
+            Finding::Blocked(format!("the answer agrees on nothing: {bad}"))
+        })?;
         let agreement = accepted.map(Agreement::from);
         let peer = offered.answer.into_peer_with(agreement);
         peer.map_err(blocked)
@@ -120,7 +110,7 @@ impl Opener {
 }
 
 impl Offered {
-    pub(crate) fn of(answer: Answer, value: &str) -> Self {
+    fn of(answer: Answer, value: &str) -> Self {
         let mut fields = Fields::default();
         fields.push(extension::FIELD.to_owned(), value.as_bytes().to_vec());
         let offers = fields
@@ -144,17 +134,12 @@ impl Offered {
     ///
     /// # Errors
     ///
-    /// [`Finding::Unsupported`] if the offer is answered with an error, which
-    /// is another case's matter, and an answer that is no list.
+    /// No answer that opens a WebSocket, or one that is no list.
     pub fn accepted(&self) -> Result<Vec<Extension>, Finding> {
         if !self.answer.is_switch() {
-            let reply = self.answer.reply();
-            return Err(Finding::shown_by(
-                format_args!("the offer is answered with {reply}"),
-                match self.offers.is_empty() {
-                    true => "7692/5/declining-is-silent",
-                    false => "7692/5/offer-is-no-error/*",
-                },
+            return Err(Finding::violation(
+                "an answer that opens the WebSocket",
+                self.answer.reply(),
             ));
         }
         extensions(&self.answer.head()?.fields)
@@ -174,59 +159,6 @@ impl Offered {
                 bad,
             )
         })
-    }
-
-    /// Whether the answer fits the offer but for a `client_max_window_bits` that
-    /// it has unasked.
-    pub(crate) fn is_unasked(&self) -> bool {
-        let accepted = self.accepted().unwrap_or_default();
-        let agreement = Agreement::of(&self.offers, &accepted);
-        agreement == Err(BadAgreement::ClientWindowUnasked)
-    }
-
-    /// What the answer agrees on, for a case that is not about that.
-    ///
-    /// # Errors
-    ///
-    /// [`Finding::Unsupported`] with the case that shows what is wrong with it.
-    pub(crate) fn agreement_elsewhere(
-        &self,
-    ) -> Result<Option<Agreement>, Finding> {
-        let accepted = self.accepted().map_err(|it| unfit(&it))?;
-        Agreement::of(&self.offers, &accepted).map_err(|bad| {
-            Finding::shown_by(
-                format_args!("the answer does not fit the offer: {bad}"),
-                &case_of(&bad),
-            )
-        })
-    }
-
-    /// The connection with compression, for a case that is not about the
-    /// answer.
-    fn into_deflated_elsewhere(self) -> Result<Peer, Finding> {
-        match self.agreement_elsewhere()? {
-            None => Err(not_agreed()),
-            agreement => self
-                .answer
-                .into_peer_with(agreement)
-                .map_err(blocked),
-        }
-    }
-
-    /// The connection with compression if the answer accepts it, be that right
-    /// or wrong; what else it accepts says nothing of frames.
-    ///
-    /// # Errors
-    ///
-    /// An answer that opens no WebSocket.
-    pub fn into_peer_as_answered(self) -> Result<Peer, Finding> {
-        let accepted = self.accepted().unwrap_or_default();
-        let agreement = accepted
-            .iter()
-            .filter(|element| element.name == rfc7692::NAME)
-            .find_map(|element| Parameters::answered(element).ok())
-            .map(Agreement::from);
-        self.answer.into_peer_with(agreement)
     }
 
     /// Holds if the server goes on without the extension, or refuses the
@@ -270,42 +202,6 @@ impl Offered {
     pub fn into_peer(self) -> Result<Peer, Finding> {
         let agreement = self.agreement()?;
         self.answer.into_peer_with(agreement)
-    }
-}
-
-/// The case that shows an answer of this kind.
-fn case_of(bad: &BadAgreement) -> String {
-    match bad {
-        BadAgreement::LacksServerTakeover => {
-            "7692/7.1.1.1/no-takeover-is-answered".to_owned()
-        }
-        BadAgreement::LacksServerWindow(bits)
-        | BadAgreement::ServerWindow(bits, _) => {
-            format!("7692/7.1.2.1/window-is-answered/{bits}")
-        }
-        BadAgreement::ClientWindowUnasked => {
-            "7692/7.1.2.2/window-only-if-offered/plain".to_owned()
-        }
-        BadAgreement::ClientWindow(..) => {
-            "7692/7.1.2.2/window-is-no-larger/*".to_owned()
-        }
-        BadAgreement::NotOffered(_)
-        | BadAgreement::Twice
-        | BadAgreement::Parameter(_) => {
-            "7692/5/answer-fits-the-offer".to_owned()
-        }
-    }
-}
-
-/// That an answer is malformed, or accepts what was not offered: of all cases
-/// that need compression one shows it.
-pub(crate) fn unfit(finding: &Finding) -> Finding {
-    match finding {
-        Finding::Violation { got, .. } => Finding::shown_by(
-            format_args!("the answer agrees on nothing: {got}"),
-            "7692/5/answer-fits-the-offer",
-        ),
-        finding => finding.clone(),
     }
 }
 

@@ -1,18 +1,12 @@
 //! The peer: after the 101, where the connection is frames in both directions.
 
-mod apart;
 mod compressed;
-mod limit;
-mod outgoing;
-mod unread;
 mod volume;
 
 pub use crate::wire::Poured;
 pub use compressed::cut;
-pub use unread::{Unread, too_slow};
 pub use volume::{Pieces, Volume};
 
-use std::collections::VecDeque;
 use std::fmt;
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
@@ -27,9 +21,7 @@ use crate::endpoint::{Declared, Endpoint, Load};
 use crate::record::{End, FrameRecord, Record, Wait, What, describe};
 use crate::verdict::{Finding, Verdict};
 use crate::wire::Wire;
-pub(crate) use apart::Other;
 use compressed::Deflate;
-use outgoing::Outgoing;
 
 /// The largest message that is read; no case has a larger one echoed.
 pub(crate) const MOST_OF_MESSAGE: u64 = 4 << 20;
@@ -37,14 +29,6 @@ pub(crate) const MOST_OF_MESSAGE: u64 = 4 << 20;
 /// What a server may say without being spoken to. Beyond that no echo is longer
 /// than what was sent.
 const UNASKED: u64 = 64 << 10;
-
-/// Of the server's Pings so many are answered at once when a frame of our own
-/// is complete; the oldest may go without.
-const MOST_OWED: usize = 64;
-
-/// So many cuts of what is sent surely arrive as cuts: the headers of the first
-/// frames are among them.
-const MOST_APART: usize = 64;
 
 /// Octets in a write that looks for an answer before the next.
 const WRITE_AT_ONCE: usize = 16 << 10;
@@ -57,8 +41,7 @@ const MOST_AFTER_CLOSE: usize = 1000;
 /// What it sends is masked with a fresh key unless a method says otherwise.
 /// It does by itself what every client has to do and no case is about: it
 /// answers the server's Pings and the server's Close, and puts fragments
-/// together. No answer goes into a frame that is half sent: it waits for the
-/// end of that frame. A frame that no server may send is a violation wherever it comes.
+/// together. A frame that no server may send is a violation wherever it comes.
 #[derive(Debug)]
 pub struct Peer {
     wire: Wire,
@@ -71,18 +54,6 @@ pub struct Peer {
     /// How many fragments the unfinished message has.
     fragments: u64,
     random: fastrand::Rng,
-    /// Whether a frame of our own is half sent.
-    outgoing: Outgoing,
-    /// Answers that wait for the end of that frame.
-    owed: VecDeque<Frame>,
-    /// Whether a long message goes out, which takes the answers along.
-    pours: bool,
-    /// What has come while something was written, until the case asks for it.
-    heard: VecDeque<Incoming>,
-    /// Another connection, for cuts that arrive apart.
-    other: Other,
-    /// Whether the server reads what is sent, as far as that was seen.
-    is_read: bool,
     close_sent: bool,
     close_received: bool,
     ended: bool,
@@ -106,10 +77,9 @@ pub struct Peer {
 pub enum Cut {
     /// All frames in one write.
     Together,
-    /// One write a frame, each when the server has had its turn with the one
-    /// before.
+    /// One write a frame, with other work in between.
     Apart,
-    /// Writes of so many bytes, in the same way.
+    /// Writes of so many octets, with other work in between.
     Octets(usize),
     /// Writes that end as soon as the server has something to say: of what it
     /// takes offence at, it need not read the rest.
@@ -212,12 +182,6 @@ impl Peer {
             unfinished: None,
             fragments: 0,
             random,
-            outgoing: Outgoing::default(),
-            owed: VecDeque::new(),
-            pours: false,
-            heard: VecDeque::new(),
-            other: Other::default(),
-            is_read: true,
             close_sent: false,
             close_received: false,
             ended: false,
@@ -252,16 +216,9 @@ impl Peer {
     ///
     /// A server that stopped reading.
     pub async fn send(&mut self, frame: Frame) -> Result<(), Finding> {
-        let octets = self.encode([frame]);
-        let written = self.write(&octets).await;
+        let written = self.reply(frame).await;
         self.step();
         written
-    }
-
-    /// Writes bytes, and knows where in a frame they end.
-    async fn write(&mut self, octets: &[u8]) -> Result<(), Finding> {
-        self.outgoing.advance(octets);
-        self.wire.write(octets).await
     }
 
     /// Sends octets as they are: a part of a frame, or none.
@@ -271,12 +228,9 @@ impl Peer {
     /// A server that stopped reading.
     pub async fn send_octets(&mut self, octets: &[u8]) -> Result<(), Finding> {
         self.sent.octets += octets.len();
-        self.wire
-            .note(What::SentOctets(Bytes::copy_from_slice(octets)));
-        let written = self.write(octets).await;
+        let written = self.wire.write_octets(octets).await;
         self.step();
-        written?;
-        self.pay().await
+        written
     }
 
     /// Sends octets past TLS, in the TCP connection under it.
@@ -310,60 +264,14 @@ impl Peer {
         &mut self,
         octets: &[u8],
     ) -> Result<bool, Finding> {
-        let sent = self.write_until_answered(octets).await?;
+        let sent = self
+            .wire
+            .write_until_answered(octets, WRITE_AT_ONCE)
+            .await?;
         self.wire
             .note(What::SentOctets(Bytes::copy_from_slice(octets)));
         self.step();
         Ok(sent)
-    }
-
-    /// Writes until all is written or the server has something to say; tells
-    /// whether all is written. A Ping is nothing that the server says to it.
-    async fn write_until_answered(
-        &mut self,
-        octets: &[u8],
-    ) -> Result<bool, Finding> {
-        let mut left = octets;
-        while !left.is_empty() && !self.wire.is_deaf() {
-            let part = &left[..left.len().min(WRITE_AT_ONCE)];
-            let mut received = BytesMut::new();
-            let written = self
-                .wire
-                .write_or_read(part, &mut received)
-                .await?;
-            if self.wire.is_deaf() {
-                self.decoder.push(&received);
-                return Ok(false);
-            }
-            self.outgoing.advance(&part[..written]);
-            left = &left[written..];
-            if !received.is_empty() {
-                self.decoder.push(&received);
-                self.hear().await?;
-            }
-            if !self.heard.is_empty() {
-                self.wire.stop_writing();
-                return Ok(false);
-            }
-            self.pay().await?;
-        }
-        Ok(left.is_empty())
-    }
-
-    /// Takes the frames that have come; what they say to the case waits until
-    /// the case asks.
-    async fn hear(&mut self) -> Result<(), Finding> {
-        self.decoder.set_limit(self.most_expected());
-        while let Some(frame) = self
-            .decoder
-            .next_frame()
-            .map_err(|violation| self.illegal(violation))?
-        {
-            if let Some(incoming) = self.take(frame).await? {
-                self.heard.push_back(incoming);
-            }
-        }
-        Ok(())
     }
 
     /// Sends a frame as it is, masked or not.
@@ -377,7 +285,7 @@ impl Peer {
             .note(What::SentFrame(FrameRecord::from(&frame)));
         frame.encode(&mut octets);
         self.sent.octets += octets.len();
-        let written = self.write(&octets).await;
+        let written = self.wire.write(&octets).await;
         self.step();
         written
     }
@@ -397,29 +305,24 @@ impl Peer {
             Cut::Octets(count) => count,
             Cut::UntilAnswered => {
                 let octets = self.encode(frames);
-                self.write_until_answered(&octets).await?;
+                self.wire
+                    .write_until_answered(&octets, WRITE_AT_ONCE)
+                    .await?;
                 self.step();
                 return Ok(());
             }
             Cut::Apart => {
-                let mut frames = frames.into_iter().peekable();
-                while let Some(frame) = frames.next() {
+                for frame in frames {
                     self.send(frame).await?;
-                    if frames.peek().is_some() {
-                        self.apart().await;
-                    }
+                    tokio::task::yield_now().await;
                 }
                 return Ok(());
             }
         };
         let octets = self.encode(frames);
-        let mut parts = octets.chunks(octets_each).enumerate().peekable();
-        while let Some((number, part)) = parts.next() {
-            self.write(part).await?;
-            match parts.peek().is_some() && number < MOST_APART {
-                true => self.apart().await,
-                false => tokio::task::yield_now().await,
-            }
+        for part in octets.chunks(octets_each) {
+            self.wire.write(part).await?;
+            tokio::task::yield_now().await;
         }
         self.step();
         Ok(())
@@ -522,11 +425,6 @@ impl Peer {
         self.mute = true;
     }
 
-    /// From here on answers the server's Pings and its Close again.
-    pub fn answers_again(&mut self) {
-        self.mute = false;
-    }
-
     /// Sends a frame so many times, for as long as the server takes it, and
     /// reads nothing.
     pub async fn pour(&mut self, frame: &Frame, count: usize) -> Poured {
@@ -548,11 +446,7 @@ impl Peer {
             let part = many.octets(now);
             match self.wire.pour(part, stall).await {
                 Poured::Taken => left -= now,
-                other => {
-                    // The write may have stopped inside a frame.
-                    self.outgoing.lose_track();
-                    return other;
-                }
+                other => return other,
             }
         }
         Poured::Taken
@@ -709,8 +603,7 @@ impl Peer {
                 timer.close()
             };
             if is_open(self) && self.illegal.is_none() {
-                self.step();
-                _ = self.reply(close).await;
+                _ = self.send(close).await;
             }
         }
         if let Some(violation) = self.illegal.take() {
@@ -718,8 +611,7 @@ impl Peer {
             // just ends it.
             if is_open(self) {
                 let close = Frame::close(violation.status_code(), "");
-                self.step();
-                _ = self.reply(close).await;
+                _ = self.send(close).await;
             } else {
                 self.end().await;
                 return verdict;
@@ -807,9 +699,10 @@ impl Peer {
         let expected = Incoming::from(frame);
         let got = self.next().await?;
         if got == expected {
-            return Ok(());
+            Ok(())
+        } else {
+            Err(Finding::violation(expected, got))
         }
-        Err(self.instead_of(expected, got).await)
     }
 
     /// Holds if exactly these come next, in this order.
@@ -859,77 +752,16 @@ impl Peer {
         }
     }
 
-    /// The answer to a Close that was sent.
-    ///
-    /// # Errors
-    ///
-    /// Anything else that comes, and no answer: of a server that answers no
-    /// Close at all, that is another case's matter.
-    pub async fn answer_to_close(&mut self) -> Result<Incoming, Finding> {
-        match self.next().await? {
-            close @ Incoming::Close(_) => Ok(close),
-            got @ (Incoming::End(_) | Incoming::Silence(_)) => {
-                Err(self.no_answer_to_close(got).await)
-            }
-            got => Err(Finding::violation("a CLOSE", got)),
-        }
-    }
-
-    /// What it means that this comes instead of the answer to a Close.
-    pub(crate) async fn no_answer_to_close(&self, got: Incoming) -> Finding {
-        if self.is_any_close_answered().await {
-            return Finding::violation("a CLOSE", got);
-        }
-        Finding::shown_by(
-            "no Close is answered",
-            "6455/5.5.1/close-is-answered/code",
-        )
-    }
-
-    /// Whether a Close with 1000 is answered on a connection of its own.
-    async fn is_any_close_answered(&self) -> bool {
-        let Ok(mut other) = apart::another(&self.wire.setting).await else {
-            return false;
-        };
-        let close = Frame::close(StatusCode::NORMAL_CLOSURE, "");
-        if other.send(close).await.is_err() {
-            return false;
-        }
-        loop {
-            match other.next().await {
-                Ok(Incoming::Close(_)) => return true,
-                Ok(Incoming::Pong(_) | Incoming::Message(..)) => {}
-                _ => return false,
-            }
-        }
-    }
-
-    /// Holds if the server ends the connection next; tells how. That it may
-    /// close but once is another case's matter.
+    /// Holds if the server ends the connection next; tells how.
     ///
     /// # Errors
     ///
     /// Anything else that comes, and silence.
     pub async fn expect_end(&mut self) -> Result<End, Finding> {
-        let mut is_closed = self.close_received;
-        loop {
-            match self.next().await? {
-                Incoming::End(end) => return Ok(end),
-                Incoming::Close(_) if is_closed => is_closed = false,
-                got => {
-                    return Err(Finding::violation(
-                        "the end of the connection",
-                        got,
-                    ));
-                }
-            }
+        match self.next().await? {
+            Incoming::End(end) => Ok(end),
+            got => Err(Finding::violation("the end of the connection", got)),
         }
-    }
-
-    /// Whether the connection has ended in the middle of a frame.
-    #[must_use]
-    pub fn ended_inside_a_frame(&self) -> bool {
-        self.ended && !self.decoder.is_between_frames()
     }
 
     /// What a server can have reason to send, in one message or one answer.
@@ -938,9 +770,6 @@ impl Peer {
     }
 
     async fn arrive(&mut self) -> Result<Incoming, Finding> {
-        if let Some(heard) = self.heard.pop_front() {
-            return Ok(heard);
-        }
         self.decoder.set_limit(self.most_expected());
         loop {
             let frame = match self.decoder.next_frame() {
@@ -968,26 +797,11 @@ impl Peer {
         }
     }
 
-    /// Sends what every client has to answer, as soon as no frame of our own is
-    /// half sent. The case's timer runs on: the case has not gone a step
-    /// further.
+    /// Sends what every client has to answer. The case's timer runs on: the
+    /// case has not gone a step further.
     async fn reply(&mut self, frame: Frame) -> Result<(), Finding> {
-        self.owed.push_back(frame);
-        if self.owed.len() > MOST_OWED {
-            // §5.5.3: only the latest of several Pings has to be answered.
-            self.owed.pop_front();
-        }
-        self.pay().await
-    }
-
-    /// Sends the answers that have waited for the end of a frame.
-    async fn pay(&mut self) -> Result<(), Finding> {
-        if self.owed.is_empty() || self.outgoing.is_inside() || self.pours {
-            return Ok(());
-        }
-        let owed = std::mem::take(&mut self.owed);
-        let octets = self.encode(owed);
-        self.write(&octets).await
+        let octets = self.encode([frame]);
+        self.wire.write(&octets).await
     }
 
     /// What a frame completes, if anything.
@@ -1006,21 +820,16 @@ impl Peer {
             .and_then(|()| self.rules.end(&header))
             .map_err(|violation| self.illegal(violation))?;
         match frame.opcode {
-            // After a Close no Ping needs an answer.
-            Opcode::PING if self.mute || self.close_received => {
-                return Ok(None);
-            }
+            Opcode::PING if self.mute => return Ok(None),
             Opcode::PING => {
                 self.reply(Frame::pong(frame.payload)).await?;
                 return Ok(None);
             }
             Opcode::CLOSE => {
-                let is_first = !self.close_received;
                 self.close_received = true;
-                if is_first && !self.close_sent && !self.mute {
+                if !self.close_sent && !self.mute {
                     let reply = Frame::close(StatusCode::NORMAL_CLOSURE, "");
-                    // A server that has closed need not read it.
-                    _ = self.reply(reply).await;
+                    self.reply(reply).await?;
                 }
             }
             _ => {}

@@ -19,9 +19,6 @@ pub struct Selection {
     /// Ids of cases to leave out, whatever else they are; `*` stands for any
     /// part.
     pub exclude: Vec<String>,
-    /// Also the cases that take longer than a second on a right server; those
-    /// that a pattern for ids is alone about need not be asked for.
-    pub thorough: bool,
 }
 
 /// Something that is asked for and is nowhere.
@@ -84,19 +81,6 @@ impl Selection {
             && one(&self.levels, |level| *level == case.level)
             && one(&self.autobahn, |id| carries(case, id))
             && !self.exclude.iter().any(|id| matches(id, case.id))
-            && (self.thorough || !case.is_thorough() || self.names(case))
-    }
-
-    /// Whether a pattern for ids is about this case, and about no case that
-    /// runs without being asked for.
-    fn names(&self, case: &Case) -> bool {
-        let is_alone = |id: &&String| {
-            !any(|other| matches(id, other.id) && !other.is_thorough())
-        };
-        self.cases
-            .iter()
-            .filter(|id| matches(id, case.id))
-            .any(|id| is_alone(&id))
     }
 }
 

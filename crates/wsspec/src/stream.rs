@@ -66,26 +66,6 @@ impl Stream {
         .await
     }
 
-    /// The TCP connection, unless others share it.
-    pub(crate) fn tcp(&self) -> Option<&TcpStream> {
-        match self {
-            Self::Tcp(stream) => Some(stream),
-            Self::Tls(stream) => Some(stream.get_ref().0),
-            Self::Http2(_) => None,
-        }
-    }
-
-    /// Asks the kernel to acknowledge at once. A server that writes a header
-    /// and a payload apart, without TCP_NODELAY, waits for the acknowledgement
-    /// between the two, which otherwise takes 40 ms.
-    fn acknowledge(&self) {
-        #[cfg(target_os = "linux")]
-        if let Some(stream) = self.tcp() {
-            // Without it the server is only slower.
-            _ = rustix::net::sockopt::set_tcp_quickack(stream, true);
-        }
-    }
-
     /// Lets the connection end abruptly: RST, or RST_STREAM.
     pub(crate) fn reset(mut self) {
         // Where that fails the end is an ordinary one, and the case just less
@@ -116,7 +96,6 @@ impl AsyncRead for Stream {
         context: &mut Context<'_>,
         into: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        self.acknowledge();
         match self.get_mut() {
             Self::Tcp(stream) => {
                 let before = into.filled().len();

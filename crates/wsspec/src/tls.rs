@@ -5,9 +5,7 @@
 
 use std::io;
 use std::path::{Path, PathBuf};
-use std::pin::Pin;
 use std::sync::{Arc, LazyLock};
-use std::task::{Context, Poll};
 
 use rustls::client::WebPkiServerVerifier;
 use rustls::client::danger::{
@@ -17,10 +15,9 @@ use rustls::crypto::{CryptoProvider, ring};
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::{
-    CertificateError, ClientConfig, ClientConnection, DigitallySignedStruct,
-    RootCertStore, SignatureScheme,
+    CertificateError, ClientConfig, DigitallySignedStruct, RootCertStore,
+    SignatureScheme,
 };
-use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, ReadBuf};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
@@ -127,125 +124,6 @@ impl Tls {
             ));
         }
         Ok(stream)
-    }
-}
-
-impl Tls {
-    fn name(&self, host: &str) -> io::Result<ServerName<'static>> {
-        match &self.name {
-            Some(name) => Ok(name.clone()),
-            None => {
-                ServerName::try_from(host.to_owned()).map_err(io::Error::other)
-            }
-        }
-    }
-
-    /// The ClientHello that begins a TLS handshake with this host, as a
-    /// record.
-    ///
-    /// # Errors
-    ///
-    /// A name that no certificate can have.
-    pub(crate) fn client_hello(&self, host: &str) -> io::Result<Vec<u8>> {
-        let config = Arc::clone(self.http1.config());
-        let mut client = ClientConnection::new(config, self.name(host)?)
-            .map_err(io::Error::other)?;
-        let mut hello = Vec::new();
-        client.write_tls(&mut hello)?;
-        Ok(hello)
-    }
-
-    /// Makes the TLS handshake, and sends these octets in one write with the
-    /// end of it; `None` unless both speak TLS 1.3, where the client is done
-    /// first.
-    ///
-    /// # Errors
-    ///
-    /// As [`connect`](Self::connect).
-    pub(crate) async fn connect_saying(
-        &self,
-        host: &str,
-        stream: TcpStream,
-        octets: &[u8],
-    ) -> io::Result<Option<TlsStream<Corked>>> {
-        let corked = Corked {
-            stream,
-            held_back: Vec::new(),
-            is_corked: false,
-            has_read: false,
-        };
-        let connected = self.http1.connect(self.name(host)?, corked).await;
-        let mut stream = connected.map_err(explained)?;
-        let version = stream.get_ref().1.protocol_version();
-        if version != Some(rustls::ProtocolVersion::TLSv1_3) {
-            return Ok(None);
-        }
-        stream.write_all(octets).await?;
-        stream.flush().await?;
-        stream.get_mut().0.uncork().await?;
-        Ok(Some(stream))
-    }
-}
-
-/// A TCP connection that keeps what is written to it, from the first octets
-/// that are read on, until it is uncorked.
-#[derive(Debug)]
-pub(crate) struct Corked {
-    stream: TcpStream,
-    held_back: Vec<u8>,
-    is_corked: bool,
-    has_read: bool,
-}
-
-impl Corked {
-    async fn uncork(&mut self) -> io::Result<()> {
-        self.is_corked = false;
-        let held_back = std::mem::take(&mut self.held_back);
-        self.stream.write_all(&held_back).await
-    }
-}
-
-impl AsyncRead for Corked {
-    fn poll_read(
-        self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        into: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        let this = self.get_mut();
-        let read = Pin::new(&mut this.stream).poll_read(context, into);
-        if read.is_ready() && !std::mem::replace(&mut this.has_read, true) {
-            this.is_corked = true;
-        }
-        read
-    }
-}
-
-impl AsyncWrite for Corked {
-    fn poll_write(
-        self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        octets: &[u8],
-    ) -> Poll<io::Result<usize>> {
-        let this = self.get_mut();
-        if this.is_corked {
-            this.held_back.extend_from_slice(octets);
-            return Poll::Ready(Ok(octets.len()));
-        }
-        Pin::new(&mut this.stream).poll_write(context, octets)
-    }
-
-    fn poll_flush(
-        self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-    ) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.get_mut().stream).poll_flush(context)
-    }
-
-    fn poll_shutdown(
-        self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-    ) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.get_mut().stream).poll_shutdown(context)
     }
 }
 

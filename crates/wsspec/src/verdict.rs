@@ -38,12 +38,6 @@ impl Finding {
         }
     }
 
-    /// That a case can't tell anything of its own rule, because another one is
-    /// broken: one behaviour, one verdict.
-    pub fn shown_by(what: impl fmt::Display, case: &str) -> Self {
-        Self::Unsupported(format!("{what}; {case} shows it"))
-    }
-
     /// What was found, without what was expected.
     #[must_use]
     pub fn got(&self) -> String {

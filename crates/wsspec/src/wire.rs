@@ -51,7 +51,6 @@ impl Setting {
 pub(crate) struct Wire {
     pub(crate) endpoint: Arc<Endpoint>,
     pub(crate) record: SharedRecord,
-    pub(crate) setting: Setting,
     stream: Stream,
     received: usize,
     /// What has come while something was written, and nobody has read.
@@ -123,7 +122,6 @@ impl Wire {
         Ok(Self {
             endpoint,
             record,
-            setting: setting.clone(),
             stream,
             received: 0,
             unread: BytesMut::new(),
@@ -245,25 +243,6 @@ impl Wire {
         Ok(())
     }
 
-    /// Whether the server takes nothing more, so that nothing is written.
-    pub(crate) fn is_deaf(&self) -> bool {
-        self.deaf
-    }
-
-    /// Writes nothing more: a frame that has begun stays unfinished.
-    pub(crate) fn stop_writing(&mut self) {
-        if !self.deaf {
-            self.deaf = true;
-            self.note(What::SendFailed);
-        }
-    }
-
-    /// Whether the server's program has read all that was written; `None` if
-    /// this machine does not know.
-    pub(crate) fn is_all_read(&self) -> Option<bool> {
-        is_all_read(self.stream.tcp()?)
-    }
-
     fn not_read(&mut self) -> Finding {
         self.deaf = true;
         self.note(What::SendFailed);
@@ -353,40 +332,6 @@ impl Wire {
         Poured::Taken
     }
 
-    /// The same, and how many octets the server has taken.
-    pub(crate) async fn pour_part(
-        &mut self,
-        octets: &[u8],
-        stall: std::time::Duration,
-    ) -> (usize, Poured) {
-        let endpoint = Arc::clone(&self.endpoint);
-        // There is room again when a third of what the kernel holds is read:
-        // a server that is slow, and not full, has so long for it.
-        let load = Load {
-            octets: 4 << 20,
-            frames: 0,
-        };
-        let stall = stall / 5;
-        let mut taken = 0;
-        while taken < octets.len() {
-            // TLS may take octets and not get rid of them: those count.
-            let stream = &mut self.stream;
-            let count = &mut taken;
-            let written = async {
-                let now = stream.write(&octets[*count..]).await?;
-                *count += now;
-                stream.flush().await?;
-                Ok::<_, io::Error>(now)
-            };
-            match endpoint.behind(load, stall, written).await {
-                Some(Ok(now)) if now > 0 => {}
-                Some(_) => return (taken, Poured::Ended),
-                None => return (taken, Poured::Stalled),
-            }
-        }
-        (taken, Poured::Taken)
-    }
-
     /// Ends the connection abruptly: RST.
     pub(crate) fn reset(self) {
         self.note(What::WeReset);
@@ -468,17 +413,4 @@ impl Wire {
             _ => None,
         }
     }
-}
-
-/// Whether nothing waits to be read at the server's end.
-#[cfg(target_os = "linux")]
-fn is_all_read(stream: &tokio::net::TcpStream) -> Option<bool> {
-    let server = stream.peer_addr().ok()?;
-    let unread = crate::sock_diag::unread(server, stream.local_addr().ok()?)?;
-    Some(unread == 0)
-}
-
-#[cfg(not(target_os = "linux"))]
-fn is_all_read(_stream: &tokio::net::TcpStream) -> Option<bool> {
-    None
 }

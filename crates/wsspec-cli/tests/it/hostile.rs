@@ -133,7 +133,7 @@ fn a_page_where_a_websocket_should_be() {
 fn a_server_that_hangs_up() {
     let (code, text) = judge(&server(drop));
     assert_eq!(code, NOT_REACHABLE, "{text}");
-    assert!(text.contains("and no answer"), "{text}");
+    assert!(text.contains("no answer but"), "{text}");
 }
 
 #[test]

@@ -1,8 +1,8 @@
 //! RFC 9110, HTTP semantics: what HTTP asks of a server around the upgrade.
 
+use super::answer_to;
 use super::s4_2_1_reading_the_request::is_accepted;
 use super::s4_2_2_answering_the_request::Named;
-use super::{answer_to, looks_at_upgrade};
 use crate::case::cases;
 use crate::dialer::{Answer, Dialer, Reply, Request};
 use crate::verdict::{Finding, Verdict};
@@ -116,7 +116,7 @@ async fn switches_to_websocket_or_nothing(
 }
 
 async fn h2c_alone(dialer: &mut Dialer) -> Verdict {
-    looks_at_upgrade(dialer).await?;
+    dialer.open().await?;
     let request = naming(dialer.request(), "h2c");
     let answer = dialer.dial(request).await?;
     match answer.head() {

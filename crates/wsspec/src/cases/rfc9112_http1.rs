@@ -1,9 +1,9 @@
 //! RFC 9112, HTTP/1.1: lines that are no field, lengths that contradict each
 //! other, and what a connection is good for behind a refusal.
 
+use super::answer_to;
 use super::rfc9110_http::{is_taken_or_refused, works_or_is_refused};
 use super::s4_2_1_reading_the_request::is_accepted;
-use super::{answer_to, is_refused_for_its_version, looks_at_upgrade};
 use crate::case::{cases, family};
 use crate::dialer::{Answer, Dialer, Reply, Request};
 use crate::verdict::{Finding, Verdict};
@@ -82,25 +82,6 @@ cases! { Dialer:
         => nothing_behind_close;
 }
 
-family! { CRLF, Dialer:
-    /// Every line of a head ends with CR and LF.
-    Must "9112/2.2/lines-end-with-crlf/" ["9112-2.2-04"]
-        => lines_end_with_crlf;
-
-    "101" (|it| it);
-    "refusal" (|it| it.target("/there-is-no-such-resource"));
-}
-
-family! { STATUS_LINE, Dialer:
-    /// A blank separates the status code from the reason phrase, also where
-    /// that is empty.
-    Must "9112/4/blank-follows-the-status-code/" ["9112-4-01"]
-        => blank_follows_the_status_code;
-
-    "101" (|it| it);
-    "refusal" (|it| it.target("/there-is-no-such-resource"));
-}
-
 family! { LENGTHS, Dialer:
     /// A Content-Length that is no length is answered with 400, and the
     /// connection ends.
@@ -138,59 +119,18 @@ async fn never_switches(
     dialer: &mut Dialer,
     change: fn(Request) -> Request,
 ) -> Verdict {
-    looks_at_upgrade(dialer).await?;
+    let answer = answer_to(dialer, |it| it.without("Upgrade")).await?;
+    if answer.is_switch() {
+        return Err(Finding::Blocked(
+            "the server switches without any Upgrade".to_owned(),
+        ));
+    }
     let request = change(dialer.request());
     let answer = dialer.dial(request).await?;
     match answer.is_switch() {
         true => Err(Finding::violation("no switch", answer.reply())),
         false => Ok(()),
     }
-}
-
-/// The bytes of the head that answers this request.
-async fn head_that_answers(
-    dialer: &mut Dialer,
-    change: fn(Request) -> Request,
-) -> Result<Vec<u8>, Finding> {
-    let request = change(dialer.request());
-    let answer = dialer.dial(request).await?;
-    answer.head()?;
-    Ok(answer.head_octets())
-}
-
-async fn lines_end_with_crlf(
-    dialer: &mut Dialer,
-    change: fn(Request) -> Request,
-) -> Verdict {
-    let head = head_that_answers(dialer, change).await?;
-    let lines = head.split_inclusive(|octet| *octet == b'\n');
-    let bare = lines
-        .filter(|line| !line.ends_with(b"\r\n"))
-        .count();
-    match bare {
-        0 => Ok(()),
-        bare => Err(Finding::violation(
-            "lines that end with CR LF",
-            format_args!("{bare} that end with LF alone"),
-        )),
-    }
-}
-
-async fn blank_follows_the_status_code(
-    dialer: &mut Dialer,
-    change: fn(Request) -> Request,
-) -> Verdict {
-    let head = head_that_answers(dialer, change).await?;
-    let line = head.split(|octet| *octet == b'\n').next();
-    let line = line.unwrap_or_default();
-    // `HTTP/1.1 101 `
-    if line.get(12) == Some(&b' ') {
-        return Ok(());
-    }
-    Err(Finding::violation(
-        "a blank after the status code",
-        format_args!("{:?}", String::from_utf8_lossy(line)),
-    ))
 }
 
 /// Whether the server says that the connection ends behind this answer.
@@ -273,7 +213,7 @@ async fn content_is_no_request(
     if let Reply::End(_) = answer.reply() {
         return Ok(());
     }
-    is_refused_for_its_version(&answer)?;
+    answer.expect_refusal()?;
     // A third answer would take the place of this one's 101.
     let last = dialer.request();
     let answer = answer.again(&last).await?;
@@ -291,7 +231,7 @@ async fn persists(dialer: &mut Dialer) -> Verdict {
     dialer.open().await?;
     let request = refused(dialer);
     let answer = dialer.dial(request).await?;
-    is_refused_for_its_version(&answer)?;
+    answer.expect_refusal()?;
     if says_close(&answer) {
         return answer.expect_end().await;
     }

@@ -9,7 +9,7 @@ use rfc6455::{Frame, Opcode};
 use super::s7_1_7_failing_the_connection::ends_with;
 use super::until_failed;
 use crate::case::cases;
-use crate::peer::{Cut, Incoming, MOST_OF_MESSAGE, Peer};
+use crate::peer::{Cut, MOST_OF_MESSAGE, Peer};
 use crate::verdict::{Finding, Verdict};
 
 cases! { Peer:
@@ -19,14 +19,6 @@ cases! { Peer:
     /// A message of exactly the declared limit is echoed.
     Should "6455/10.4/at-the-limit-is-echoed/binary" ["6455-10.4-02"]
         => at_the_limit(Opcode::BINARY);
-    /// A message of exactly the declared limit is echoed, also if Pings come
-    /// between its fragments: they do not count for its length.
-    Should "6455/10.4/at-the-limit-is-echoed/with-pings" ["6455-10.4-02", "6455-5.4-04"]
-        => at_the_limit_with_pings;
-    /// Fragments of one byte over the declared limit fail the connection, also
-    /// if Pings come between them: no new message begins.
-    Must "6455/10.4/over-the-limit-fails/with-pings" ["6455-10.4-01", "6455-5.4-04"]
-        => over_the_limit_with_pings;
     /// A frame of one octet over the declared limit fails the connection.
     Must "6455/10.4/over-the-limit-fails/frame" ["6455-10.4-01"]
         => frame_over_the_limit;
@@ -131,44 +123,4 @@ async fn frame_closes_with_1009(peer: &mut Peer) -> Verdict {
 async fn fragments_close_with_1009(peer: &mut Peer) -> Verdict {
     send_long_message(peer).await?;
     ends_with(peer, [1009]).await
-}
-
-/// A message of this length in at least 64 frames, and a Ping behind each but
-/// the last.
-fn with_pings(peer: &Peer, more: u64) -> Result<Vec<Frame>, Finding> {
-    let limits = limits(peer)?;
-    let each = limits.frame.min(limits.message / 64 + 1);
-    let mut frames = Vec::new();
-    for frame in message(Opcode::BINARY, limits.message + more, each) {
-        let is_last = frame.fin;
-        frames.push(frame);
-        if !is_last {
-            frames.push(Frame::ping(vec![b'p'; 125]));
-        }
-    }
-    Ok(frames)
-}
-
-async fn at_the_limit_with_pings(peer: &mut Peer) -> Verdict {
-    let frames = with_pings(peer, 0)?;
-    let limit = limits(peer)?.message;
-    let whole = vec![b'm'; usize::try_from(limit).unwrap_or(usize::MAX)];
-    let echo = Incoming::from(Frame::binary(whole));
-    peer.send_all(frames).await?;
-    loop {
-        match peer.next().await? {
-            Incoming::Pong(_) => {}
-            got if got == echo => return Ok(()),
-            got => return Err(Finding::violation(echo, got)),
-        }
-    }
-}
-
-async fn over_the_limit_with_pings(peer: &mut Peer) -> Verdict {
-    let frames = with_pings(peer, 1)?;
-    // All of them, and whoever takes no notice may answer each.
-    let pong = Incoming::from(Frame::pong(vec![b'p'; 125]));
-    let pongs = vec![pong; frames.len()];
-    peer.send_all(frames).await?;
-    until_failed(peer, &pongs).await.map(drop)
 }

@@ -49,10 +49,6 @@ cases! { Dialer:
         => one_was_chosen(|it| {
             it.add("Sec-WebSocket-Protocol", "x-one.example, x-two.example")
         });
-    /// Where a subprotocol that the server speaks is offered beside another, it
-    /// names one of the two, or none.
-    Must "6455/4.2.2/subprotocol-only-if-offered/known" ["6455-4.2.2-10", "6455-4.2.2-12"]
-        => known_subprotocol_alone;
     /// Whether a server names a subprotocol that it speaks, and that stands
     /// behind one that nobody knows, is left to it.
     May "6455/4.2.2/known-subprotocol" ["6455-4.2.2-21"]
@@ -204,39 +200,14 @@ async fn answer_lacks(
     }
 }
 
-/// The subprotocol that the server declares.
-fn declared_subprotocol(dialer: &Dialer) -> Result<String, Finding> {
+async fn known_subprotocol(dialer: &mut Dialer) -> Verdict {
     let known = dialer.endpoint().declared.subprotocol.clone();
-    known.ok_or_else(|| {
-        Finding::Unsupported(
+    let Some(known) = known else {
+        return Err(Finding::Unsupported(
             "the server declares no handshake.subprotocol that it speaks"
                 .to_owned(),
-        )
-    })
-}
-
-async fn known_subprotocol_alone(dialer: &mut Dialer) -> Verdict {
-    let known = declared_subprotocol(dialer)?;
-    let name = "Sec-WebSocket-Protocol";
-    let unknown = "x-nobody-knows";
-    let offer = format!("{unknown}, {known}");
-    let request = dialer.request().add(name, offer);
-    let fields = fields_of_101(dialer, request).await?;
-    let values: Vec<_> = fields.all(name).collect();
-    match &values[..] {
-        [] => Ok(()),
-        [one] if *one == known.as_bytes() || *one == unknown.as_bytes() => {
-            Ok(())
-        }
-        _ => Err(Finding::violation(
-            format_args!("{known}, {unknown}, or no {name}"),
-            Named(&fields),
-        )),
-    }
-}
-
-async fn known_subprotocol(dialer: &mut Dialer) -> Verdict {
-    let known = declared_subprotocol(dialer)?;
+        ));
+    };
     dialer.open().await?;
     let offer = format!("x-nobody-knows, {known}");
     let request = dialer

@@ -4,11 +4,9 @@ use rfc6455::{Frame, Header, LengthForm, MaskingKey, Opcode, StatusCode};
 
 use super::s5_1_overview::every_frame;
 use super::s5_5_control_frames::close_fails;
-use super::states::{State, fails_in};
-use super::unread::numbered;
-use super::{fails, fails_after, not_as_a_close, takes, until_failed};
+use super::{fails, fails_after, until_failed};
 use crate::case::{cases, family};
-use crate::peer::{Cut, Incoming, Peer};
+use crate::peer::{Cut, Peer};
 use crate::verdict::{Finding, Verdict};
 
 cases! { Peer:
@@ -49,7 +47,7 @@ cases! { Peer:
     /// A Close with all reserved bits fails the connection and is not
     /// answered in kind.
     Must "6455/5.2/reserved-bits-fail/close-rsv123" ["6455-5.2-01", "6455-5.8-01"] autobahn "3.7"
-        => empty_close_fails(Frame::close_without_code().with_rsv(7));
+        => close_fails(Frame::close_without_code().with_rsv(7));
     /// A Close with a code and RSV1 is not answered in kind.
     Must "6455/5.2/reserved-bits-fail/close-rsv1" ["6455-5.2-01", "6455-5.8-01"]
         => close_fails(
@@ -168,49 +166,6 @@ family! { UNFINISHED, Peer:
     "f" (15);
 }
 
-family! { BITS_IN_STATES, Peer:
-    /// A reserved bit fails the connection, whatever came before its frame.
-    Must "6455/5.2/reserved-bits-fail/" ["6455-5.2-01"]
-        => fails_in;
-    "data-inside" (State::Inside, |it| it.data(b"gin").with_rsv(0b010));
-    "data-inside-after-a-ping" (State::InsideAfterAPing, |it| it.data(b"gin").with_rsv(0b010));
-    "data-after-messages" (State::AfterMessages, |it| it.data(b"gin").with_rsv(0b010));
-    "data-after-control" (State::AfterControl, |it| it.data(b"gin").with_rsv(0b010));
-    "ping-inside" (State::Inside, |_| Frame::ping("rsv3").with_rsv(0b001));
-    "ping-inside-after-a-ping" (State::InsideAfterAPing, |_| Frame::ping("rsv3").with_rsv(0b001));
-    "ping-after-messages" (State::AfterMessages, |_| Frame::ping("rsv3").with_rsv(0b001));
-    "ping-after-control" (State::AfterControl, |_| Frame::ping("rsv3").with_rsv(0b001));
-}
-
-family! { OPCODES_IN_STATES, Peer:
-    /// A reserved opcode fails the connection, whatever came before its frame.
-    Must "6455/5.2/reserved-opcode-fails/" ["6455-5.2-03"]
-        => fails_in;
-    "3-inside" (State::Inside, |_| reserved(3, "three"));
-    "3-inside-after-a-ping" (State::InsideAfterAPing, |_| reserved(3, "three"));
-    "3-after-messages" (State::AfterMessages, |_| reserved(3, "three"));
-    "3-after-control" (State::AfterControl, |_| reserved(3, "three"));
-    "b-inside" (State::Inside, |_| reserved(11, "eleven"));
-    "b-inside-after-a-ping" (State::InsideAfterAPing, |_| reserved(11, "eleven"));
-    "b-after-messages" (State::AfterMessages, |_| reserved(11, "eleven"));
-    "b-after-control" (State::AfterControl, |_| reserved(11, "eleven"));
-}
-
-family! { FORMS_IN_STATES, Peer:
-    /// A length that is written in more bytes than it needs fails the
-    /// connection, whatever came before its frame.
-    Should "6455/5.2/longer-length-form-fails/" ["6455-5.2-06"]
-        => fails_in;
-    "data-inside" (State::Inside, |it| it.data(b"gin").with_length_form(LengthForm::Bits16));
-    "data-inside-after-a-ping" (State::InsideAfterAPing, |it| it.data(b"gin").with_length_form(LengthForm::Bits16));
-    "data-after-messages" (State::AfterMessages, |it| it.data(b"gin").with_length_form(LengthForm::Bits16));
-    "data-after-control" (State::AfterControl, |it| it.data(b"gin").with_length_form(LengthForm::Bits16));
-    "ping-inside" (State::Inside, |_| Frame::ping("p").with_length_form(LengthForm::Bits64));
-    "ping-inside-after-a-ping" (State::InsideAfterAPing, |_| Frame::ping("p").with_length_form(LengthForm::Bits64));
-    "ping-after-messages" (State::AfterMessages, |_| Frame::ping("p").with_length_form(LengthForm::Bits64));
-    "ping-after-control" (State::AfterControl, |_| Frame::ping("p").with_length_form(LengthForm::Bits64));
-}
-
 family! { TEXT_LENGTHS, Peer:
     /// A text of any length is echoed, in frames with the shortest length.
     Must "6455/5.2/any-length-is-echoed/text-" ["6455-5.2-05", "6455-5.2-07", "6455-5.2-08", "6455-5.2-09", "6455-5.3-02", "6455-6.1-02", "6455-6.1-03", "6455-6.1-04", "6455-6.1-05", "6455-6.2-01"]
@@ -238,37 +193,6 @@ family! { BINARY_LENGTHS, Peer:
     "65536" autobahn "1.2.7" (65536);
 }
 
-family! { AROUND, Peer:
-    /// Messages are echoed whose frames end before, at and after the end of a
-    /// usual buffer, each with a header of any length.
-    Must "6455/5.2/any-length-is-echoed/around-" ["6455-5.2-08", "6455-5.3-01", "6455-5.4-09"]
-        seen "mod_websocket #17"
-        => lengths_around;
-
-    "128" (128);
-    "256" (256);
-    "512" (512);
-    "1024" (1024);
-    "2048" (2048);
-    "4096" (4096);
-    "8192" (8192);
-    "16384" (16384);
-    "32768" (32768);
-    "65536" (65536);
-    "131072" (131_072);
-}
-
-family! { ACROSS, Peer:
-    /// Many short messages at once are echoed, wherever the buffers in which
-    /// they are read end inside their headers.
-    Must "6455/5.2/any-length-is-echoed/headers-across-buffers-" ["6455-5.2-07", "6455-5.3-01", "6455-5.4-09"]
-        => headers_across_buffers;
-
-    "of-6-bytes" (0, 2400);
-    "of-7-bytes" (1, 2400);
-    "of-8-bytes" (126, 520);
-}
-
 family! { LONGER_FORMS, Peer:
     /// A length that is written in more octets than it needs fails the
     /// connection.
@@ -288,25 +212,6 @@ fn hello() -> Frame {
 fn reserved(bits: u8, payload: &'static str) -> Frame {
     let opcode = Opcode::from_first_octet(bits);
     Frame::new(opcode, payload)
-}
-
-/// Sends a Close without a code that is none. A Close without a code may come
-/// back as an answer, and as the failure of a server that names no code: then
-/// one with 1000 and the same bits tells the two apart, since an answer
-/// repeats the code.
-async fn empty_close_fails(peer: &mut Peer, frame: Frame) -> Verdict {
-    let rsv = frame.rsv;
-    peer.send(frame).await?;
-    let ended = until_failed(peer, &[]).await?;
-    not_as_a_close(&ended)?;
-    match ended.0 {
-        Some(Incoming::Close(body)) if body.is_empty() => {}
-        _ => return Ok(()),
-    }
-    let mut other = peer.another().await?;
-    let close = Frame::close(StatusCode::NORMAL_CLOSURE, "").with_rsv(rsv);
-    other.send(close).await?;
-    not_as_a_close(&until_failed(&mut other, &[]).await?)
 }
 
 async fn unfinished_reserved_fails(peer: &mut Peer, bits: u8) -> Verdict {
@@ -362,33 +267,4 @@ async fn announced_fails(peer: &mut Peer, length: u64) -> Verdict {
         )),
         Err(finding) => Err(finding),
     }
-}
-
-async fn lengths_around(peer: &mut Peer, buffer: usize) -> Verdict {
-    takes(peer, buffer + 4)?;
-    for length in buffer - 20..=buffer + 4 {
-        let frame = Frame::binary(numbered(length, length));
-        peer.send_all([frame.clone()]).await?;
-        peer.expect(frame).await?;
-    }
-    Ok(())
-}
-
-/// Each round begins one octet later.
-async fn headers_across_buffers(
-    peer: &mut Peer,
-    length: usize,
-    count: usize,
-) -> Verdict {
-    takes(peer, length)?;
-    for shift in 1..=8 {
-        let first = Frame::binary(numbered(0, shift));
-        let message = |n| match n {
-            0 => first.clone(),
-            n => Frame::binary(numbered(n, length)),
-        };
-        peer.send_all((0..count).map(message)).await?;
-        peer.expect_all((0..count).map(message)).await?;
-    }
-    Ok(())
 }

@@ -3,12 +3,9 @@
 use rfc6455::{Frame, Opcode, StatusCode};
 
 use super::s5_1_overview::every_frame;
-use super::s5_4_fragmentation::{two, two_pings_between_fragments};
-use super::states::{State, fails_in};
-use super::unread::{Came, Talk, stop_reading};
+use super::s5_4_fragmentation::two_pings_between_fragments;
 use super::{expect_answer_to_1000, fails, not_as_a_close, until_failed};
-use crate::case::{cases, family};
-use crate::opener::Opener;
+use crate::case::cases;
 use crate::peer::{Cut, Incoming, Peer};
 use crate::verdict::{Finding, Verdict};
 
@@ -39,7 +36,7 @@ cases! { Peer:
         => close_is_answered(Frame::close_without_code());
     /// A Close with a status code is answered with a Close.
     Must "6455/5.5.1/close-is-answered/code" ["6455-5.5.1-04"] autobahn "7.3.3"
-        => plain_close_is_answered;
+        => close_is_answered(close(1000, b""));
     /// A Close with a reason is answered with a Close.
     Must "6455/5.5.1/close-is-answered/reason" ["6455-5.5.1-04"] autobahn "7.3.4"
         => close_is_answered(close(1000, b"Hello World!"));
@@ -58,10 +55,6 @@ cases! { Peer:
     /// The answer to a Close repeats its status code, also an application's.
     Should "6455/5.5.1/answer-repeats-the-code/4999" ["6455-5.5.1-06"]
         => answer_repeats(4999);
-    /// The answer to a Close repeats its status code, also between the
-    /// fragments of a message.
-    Should "6455/5.5.1/answer-repeats-the-code/inside-a-message" ["6455-5.5.1-06", "6455-5.4-04"]
-        => answer_repeats_inside_a_message;
     /// A Close without a code is answered without a code, or with 1000: 1005
     /// stands for it only inside the endpoint.
     Should "6455/5.5.1/empty-close-has-no-code" ["6455-7.1.5-01"]
@@ -151,80 +144,6 @@ cases! { Peer:
         => pong_then_text;
 }
 
-family! { RETURNED, Peer:
-    /// A reason that the server sends back is UTF-8, and fits into a control
-    /// frame.
-    Must "6455/5.5.1/returned-reason-is-utf8/" ["6455-5.5.1-04", "6455-5.5-02", "6455-5.5.1-02"]
-        => returned_reason;
-
-    "2-byte-characters" ("\u{e9}", 122);
-    "2-byte-characters-later" ("\u{e9}", 123);
-    "3-byte-characters" ("\u{4e16}", 123);
-    "3-byte-characters-later" ("\u{4e16}", 122);
-    "3-byte-characters-latest" ("\u{4e16}", 121);
-    "4-byte-characters" ("\u{1F980}", 120);
-    "4-byte-characters-later" ("\u{1F980}", 122);
-    "short" ("\u{4e16}", 31);
-}
-
-family! { BEFORE_FIN, Peer:
-    /// A Close is answered also if the client ends its side of TCP right after
-    /// it.
-    Should "6455/5.5.1/close-is-answered/before-a-fin" ["6455-5.5.1-04", "6455-7.1.1-01"]
-        => answered_before_fin;
-
-    "" (0);
-    "-and-messages" (20);
-}
-
-family! { UNREAD, Opener:
-    /// A Close is answered however much the server still has to send: it may
-    /// leave out whole messages.
-    Must "6455/5.5.1/close-is-answered/after-unread-" ["6455-5.5.1-04", "6455-6.1-02"]
-        seen "bun #39843"
-        => answered_after_unread;
-
-    "long-echoes" (Talk::Long);
-    "short-echoes" (Talk::Short);
-}
-
-family! { LONG_IN_STATES, Peer:
-    /// A control frame of more than 125 bytes fails the connection, whatever
-    /// came before it.
-    Must "6455/5.5/control-is-short/" ["6455-5.5-01"]
-        => fails_in;
-    "ping-inside" (State::Inside, |_| Frame::ping(vec![0xfe; 126]));
-    "ping-inside-after-a-ping" (State::InsideAfterAPing, |_| Frame::ping(vec![0xfe; 126]));
-    "ping-after-messages" (State::AfterMessages, |_| Frame::ping(vec![0xfe; 126]));
-    "ping-after-control" (State::AfterControl, |_| Frame::ping(vec![0xfe; 126]));
-    "close-inside" (State::Inside, |_| close(1000, &[b'*'; 124]));
-    "close-inside-after-a-ping" (State::InsideAfterAPing, |_| close(1000, &[b'*'; 124]));
-    "close-after-messages" (State::AfterMessages, |_| close(1000, &[b'*'; 124]));
-    "close-after-control" (State::AfterControl, |_| close(1000, &[b'*'; 124]));
-}
-
-family! { CODES_IN_STATES, Peer:
-    /// A Close whose body is one byte fails the connection, whatever came
-    /// before it.
-    Must "6455/5.5.1/close-body-has-a-code/" ["6455-5.5.1-01"]
-        => fails_in;
-    "inside" (State::Inside, |_| Frame::new(Opcode::CLOSE, "a"));
-    "inside-after-a-ping" (State::InsideAfterAPing, |_| Frame::new(Opcode::CLOSE, "a"));
-    "after-messages" (State::AfterMessages, |_| Frame::new(Opcode::CLOSE, "a"));
-    "after-control" (State::AfterControl, |_| Frame::new(Opcode::CLOSE, "a"));
-}
-
-family! { REASONS_IN_STATES, Peer:
-    /// A Close whose reason is not UTF-8 fails the connection, whatever came
-    /// before it.
-    Should "6455/5.5.1/reason-is-utf8/" ["6455-5.5.1-02"]
-        => fails_in;
-    "inside" (State::Inside, |_| close(1000, NOT_UTF8));
-    "inside-after-a-ping" (State::InsideAfterAPing, |_| close(1000, NOT_UTF8));
-    "after-messages" (State::AfterMessages, |_| close(1000, NOT_UTF8));
-    "after-control" (State::AfterControl, |_| close(1000, NOT_UTF8));
-}
-
 /// "κόσμε", a surrogate, "edited".
 pub(super) const NOT_UTF8: &[u8] = b"\xce\xba\xe1\xbd\xb9\xcf\x83\xce\xbc\xce\
     \xb5\xed\xa0\x80edited";
@@ -253,15 +172,9 @@ pub(super) async fn close_fails(peer: &mut Peer, frame: Frame) -> Verdict {
     not_as_a_close(&until_failed(peer, &[]).await?)
 }
 
-/// The case that shows a server that answers no Close.
-async fn plain_close_is_answered(peer: &mut Peer) -> Verdict {
-    peer.send(close(1000, b"")).await?;
-    peer.expect_close().await.map(drop)
-}
-
 async fn close_is_answered(peer: &mut Peer, frame: Frame) -> Verdict {
     peer.send(frame).await?;
-    peer.answer_to_close().await.map(drop)
+    peer.expect_close().await.map(drop)
 }
 
 async fn close_after_message(peer: &mut Peer) -> Verdict {
@@ -273,21 +186,11 @@ async fn close_after_message(peer: &mut Peer) -> Verdict {
 
 async fn answer_repeats(peer: &mut Peer, code: u16) -> Verdict {
     peer.send(close(code, b"reason")).await?;
-    repeats(&peer.answer_to_close().await?, code)
-}
-
-fn repeats(answer: &Incoming, code: u16) -> Verdict {
+    let answer = peer.expect_close().await?;
     if answer.status_code() == Some(StatusCode(code)) {
         return Ok(());
     }
     Err(Finding::violation(format_args!("CLOSE {code}"), answer))
-}
-
-async fn answer_repeats_inside_a_message(peer: &mut Peer) -> Verdict {
-    let [first, last] = two();
-    peer.send_cut(Cut::Together, [first, close(1000, b""), last])
-        .await?;
-    repeats(&peer.answer_to_close().await?, 1000)
 }
 
 async fn empty_close_has_no_code(peer: &mut Peer) -> Verdict {
@@ -298,7 +201,7 @@ async fn empty_close_has_no_code(peer: &mut Peer) -> Verdict {
 
 async fn tcp_ends_after_both_closes(peer: &mut Peer) -> Verdict {
     peer.send(close(1000, b"")).await?;
-    peer.answer_to_close().await?;
+    peer.expect_close().await?;
     peer.expect_end().await.map(drop)
 }
 
@@ -310,9 +213,6 @@ async fn nothing_comes_after_own_close(peer: &mut Peer) -> Verdict {
     loop {
         match peer.next().await? {
             Incoming::Close(_) => break,
-            got @ (Incoming::End(_) | Incoming::Silence(_)) => {
-                return Err(peer.no_answer_to_close(got).await);
-            }
             got if got == Incoming::from(text(echoes)) => echoes += 1,
             got => {
                 return Err(Finding::violation(
@@ -322,46 +222,23 @@ async fn nothing_comes_after_own_close(peer: &mut Peer) -> Verdict {
             }
         }
     }
-    nothing_more_but_closes(peer).await
-}
-
-/// Holds if nothing comes up to the end. That there is one, and that the
-/// server closes but once, are other cases' matters.
-async fn nothing_more_but_closes(peer: &mut Peer) -> Verdict {
-    loop {
-        match peer.next().await? {
-            Incoming::End(_) | Incoming::Silence(_) => return Ok(()),
-            Incoming::Close(_) => {}
-            got => return Err(Finding::violation("nothing more", got)),
-        }
-    }
+    peer.expect_end().await.map(drop)
 }
 
 async fn close_is_answered_soon(peer: &mut Peer) -> Verdict {
     peer.send(close(1000, b"")).await?;
     match peer.acts_soon().await? {
         Some(Incoming::Close(_)) => Ok(()),
-        Some(got @ Incoming::End(_)) => Err(peer.no_answer_to_close(got).await),
         Some(got) => Err(Finding::violation("a CLOSE", got)),
-        None => {
-            let silence = Incoming::Silence(peer.patience() / 2);
-            Err(peer.no_answer_to_close(silence).await)
-        }
+        None => Err(Finding::violation("a CLOSE", "nothing for so long")),
     }
 }
 
 async fn nothing_counts_after_close(peer: &mut Peer, behind: Frame) -> Verdict {
-    let is_close = behind.opcode == Opcode::CLOSE;
     peer.send_cut(Cut::Together, [close(1000, b""), behind])
         .await?;
-    peer.answer_to_close().await?;
-    if !is_close {
-        return nothing_more_but_closes(peer).await;
-    }
-    match peer.next().await? {
-        Incoming::End(_) | Incoming::Silence(_) => Ok(()),
-        got => Err(Finding::violation("nothing more", got)),
-    }
+    peer.expect_close().await?;
+    peer.expect_end().await.map(drop)
 }
 
 async fn ping_is_answered(
@@ -419,71 +296,4 @@ async fn pong_then_text(peer: &mut Peer) -> Verdict {
     peer.send(Frame::pong("unsolicited pong payload"))
         .await?;
     peer.expect_nothing().await
-}
-
-/// A reason of as many characters as fit, behind some letters: wherever it is
-/// cut, one of them is cut inside a character.
-async fn returned_reason(
-    peer: &mut Peer,
-    character: &'static str,
-    most: usize,
-) -> Verdict {
-    let letters = most % character.len();
-    let reason =
-        "r".repeat(letters) + &character.repeat(most / character.len());
-    peer.send(close(1000, reason.as_bytes())).await?;
-    // The peer says so if the body of what comes is none.
-    expect_answer_to_1000(peer).await
-}
-
-async fn answered_before_fin(peer: &mut Peer, messages: usize) -> Verdict {
-    let message = |n: usize| Frame::text(format!("{n:0>1000}"));
-    let frames = (0..messages).map(message);
-    peer.send_all(frames.chain([close(1000, b"")]))
-        .await?;
-    peer.end().await;
-    let mut next = 0;
-    loop {
-        match peer.next().await? {
-            Incoming::Close(_) => return peer.expect_end().await.map(drop),
-            got if got == Incoming::from(message(next)) => next += 1,
-            got => return Err(Finding::violation("a CLOSE", got)),
-        }
-    }
-}
-
-/// Whether a server gives up a client that reads nothing is its own matter:
-/// then there is nothing to answer.
-async fn answered_after_unread(opener: &mut Opener, talk: Talk) -> Verdict {
-    let mut first = opener.open().await?;
-    first.is_aside();
-    let mut due = stop_reading(&mut first, talk).await;
-    due.read_on(&mut first, Vec::new()).await?;
-    if !matches!(due.comes(&mut first, false).await, Ok(Came::Everything)) {
-        return Err(Finding::Unsupported(
-            "the server does not go on with a client that has stopped \
-             reading"
-                .to_owned(),
-        ));
-    }
-    drop(first);
-    let mut peer = opener.open().await?;
-    let mut due = stop_reading(&mut peer, talk).await;
-    due.close_unread(&mut peer).await;
-    peer.apart().await;
-    due.read_on(&mut peer, Vec::new()).await?;
-    match due.comes(&mut peer, true).await? {
-        Came::Other(Incoming::Close(_)) => {}
-        Came::Everything => {
-            peer.expect_close().await?;
-        }
-        Came::Other(Incoming::End(_)) if due.is_over(&peer) => return Ok(()),
-        Came::Other(got) => {
-            return Err(Finding::violation(
-                "a CLOSE, after as many whole echoes as the server likes",
-                got,
-            ));
-        }
-    }
-    peer.expect_end().await.map(drop)
 }

@@ -4,11 +4,11 @@
 //! No RFC obliges a server to take long messages: one that declares a lower
 //! limit, or says 1009, is not judged.
 
-use rfc6455::{Frame, Opcode};
+use rfc6455::Opcode;
 
 use crate::case::family;
-use crate::peer::{Incoming, Peer, Pieces, Volume};
-use crate::verdict::{Finding, Verdict};
+use crate::peer::{Peer, Pieces, Volume};
+use crate::verdict::Verdict;
 
 const KIB: u64 = 1 << 10;
 const MIB: u64 = 1 << 20;
@@ -33,14 +33,12 @@ family! { LONG, Peer volume:
     "text-4-mib" autobahn "9.1.4" (TEXT, 4 * MIB);
     "text-8-mib" autobahn "9.1.5" (TEXT, 8 * MIB);
     "text-16-mib" autobahn "9.1.6" (TEXT, 16 * MIB);
-    "text-16-mib-and-1" (TEXT, 16 * MIB + 1);
     "binary-64-kib" autobahn "9.2.1" (BINARY, 64 * KIB);
     "binary-256-kib" autobahn "9.2.2" (BINARY, 256 * KIB);
     "binary-1-mib" autobahn "9.2.3" (BINARY, MIB);
     "binary-4-mib" autobahn "9.2.4" (BINARY, 4 * MIB);
     "binary-8-mib" autobahn "9.2.5" (BINARY, 8 * MIB);
     "binary-16-mib" autobahn "9.2.6" (BINARY, 16 * MIB);
-    "binary-16-mib-and-1" (BINARY, 16 * MIB + 1);
 }
 
 family! { FRAGMENTS, Peer volume:
@@ -108,44 +106,6 @@ family! { MANY, Peer volume:
     "binary-of-4096" autobahn "9.8.6" (BINARY, 4096);
 }
 
-family! { FIRST, Peer:
-    /// What comes first on a connection has no effect on what comes after it.
-    Must "6455/6.2/what-comes-first/" ["6455-6.2-04", "6455-6.2-02", "6455-6.2-03"]
-        => what_comes_first;
-
-    "ping" (|| vec![Frame::ping("first")]);
-    "empty-ping" (|| vec![Frame::ping("")]);
-    "pong" (|| vec![Frame::pong("first")]);
-    "empty-text" (|| vec![Frame::text("")]);
-    "empty-binary" (|| vec![Frame::binary("")]);
-    "empty-fragments" (|| vec![
-        Frame::text("").unfinished(),
-        Frame::continuation(""),
-    ]);
-    "binary" (|| vec![Frame::binary(&b"\xff\xfe"[..])]);
-    "text" (|| vec![Frame::text("t\u{e9}xt")]);
-    "long" (|| vec![Frame::text("l".repeat(70_000))]);
-    "fragments-with-a-ping" (|| vec![
-        Frame::binary("").unfinished(),
-        Frame::ping("first"),
-        Frame::continuation(&b"\xff"[..]),
-    ]);
-}
-
-family! { COUNTED, Peer thorough:
-    /// A connection takes any number of messages: also more than 65,536.
-    Must "6455/6.2/more-than-65536/" ["6455-6.2-04", "6455-6.1-05"]
-        => counted;
-
-    "texts" (|n| vec![Frame::text(format!("{n}"))]);
-    "empty-texts" (|_| vec![Frame::text("")]);
-    "fragmented" (|n| vec![
-        Frame::binary(format!("{n}")).unfinished(),
-        Frame::continuation("."),
-    ]);
-    "with-pings" (|n| vec![Frame::ping(format!("{n}")), Frame::text("p")]);
-}
-
 async fn long(peer: &mut Peer, says: Says, length: u64) -> Verdict {
     peer.echoes(volume(says, length), Pieces::OneFrame)
         .await
@@ -171,96 +131,4 @@ fn volume((opcode, unit): Says, length: u64) -> Volume {
         unit,
         length,
     }
-}
-
-/// The messages that these frames make.
-fn messages(frames: &[Frame]) -> Vec<Incoming> {
-    let mut messages = Vec::new();
-    let mut message: Option<(Opcode, Vec<u8>)> = None;
-    for frame in frames.iter().filter(|it| !it.opcode.is_control()) {
-        let (_, payload) =
-            message.get_or_insert_with(|| (frame.opcode, Vec::new()));
-        payload.extend_from_slice(&frame.payload);
-        if let Some((opcode, payload)) = message.take_if(|_| frame.fin) {
-            messages.push(Incoming::from(Frame::new(opcode, payload)));
-        }
-    }
-    messages
-}
-
-/// Holds if exactly these messages come next; Pongs may come between them.
-async fn expect_messages(peer: &mut Peer, messages: Vec<Incoming>) -> Verdict {
-    for message in messages {
-        let mut got = peer.next().await?;
-        while matches!(got, Incoming::Pong(_)) {
-            got = peer.next().await?;
-        }
-        if got != message {
-            return Err(Finding::violation(message, got));
-        }
-    }
-    Ok(())
-}
-
-async fn what_comes_first(
-    peer: &mut Peer,
-    first: fn() -> Vec<Frame>,
-) -> Verdict {
-    let first = first();
-    super::takes(peer, first[0].payload.len())?;
-    let frames = [
-        Frame::text("t\u{f6}"),
-        Frame::binary(&b"\xff\x00"[..]),
-        Frame::text("").unfinished(),
-        Frame::ping("amid"),
-        Frame::continuation("in parts"),
-        Frame::binary(""),
-        Frame::text(""),
-        Frame::binary(&b"\xfe"[..]).unfinished(),
-        Frame::continuation(&b"\xfd"[..]),
-    ];
-    // First alone, and later with others.
-    let begin = messages(&first);
-    let has_answer = first
-        .iter()
-        .any(|it| it.opcode == Opcode::PING || !begin.is_empty());
-    peer.send_all(first).await?;
-    if begin.is_empty() && has_answer {
-        // The Pong.
-        peer.next().await?;
-    }
-    expect_messages(peer, begin).await?;
-    for frame in frames.clone() {
-        peer.send(frame).await?;
-    }
-    expect_messages(peer, messages(&frames)).await?;
-    peer.send(Frame::ping("last")).await?;
-    loop {
-        match peer.next().await? {
-            Incoming::Pong(payload) if payload == *"last" => return Ok(()),
-            Incoming::Pong(_) => {}
-            got => return Err(Finding::violation("PONG \"last\"", got)),
-        }
-    }
-}
-
-async fn counted(peer: &mut Peer, frames: fn(usize) -> Vec<Frame>) -> Verdict {
-    const AT_ONCE: usize = 250;
-    for begin in (0..66_000).step_by(AT_ONCE) {
-        let frames: Vec<_> = (begin..begin + AT_ONCE)
-            .flat_map(frames)
-            .collect();
-        let due = messages(&frames);
-        peer.send_all(frames).await?;
-        expect_messages(peer, due)
-            .await
-            .map_err(|finding| match finding {
-                Finding::Violation { expected, got } => Finding::violation(
-                    expected,
-                    format_args!("{got}, after more than {begin} messages"),
-                ),
-                other => other,
-            })?;
-    }
-    Ok(())
 }

@@ -7,7 +7,7 @@ use rfc6455::{Frame, Opcode, StatusCode};
 use super::s5_5_control_frames::{NOT_UTF8, close};
 use super::{fails, until_failed};
 use crate::case::cases;
-use crate::peer::{Cut, Incoming, Peer};
+use crate::peer::{Cut, Peer};
 use crate::verdict::{Finding, Verdict};
 
 cases! { Peer:
@@ -15,13 +15,6 @@ cases! { Peer:
     /// sent its own at the same time, no second one comes.
     Should "6455/5.5.1/closes-may-cross" ["6455-5.5.1-03", "6455-5.5.1-09", "6455-7.1.2-02"]
         => closes_cross;
-    /// A server that fails a connection sends one Close, and no second one when
-    /// the client answers.
-    Should "6455/5.5.1/close-is-sent-once/failing" ["6455-5.5.1-03", "6455-7.1.2-02"]
-        => closes_once(Frame::new(RESERVED_CONTROL, ""));
-    /// A Close is answered with one Close.
-    Should "6455/5.5.1/close-is-sent-once/answering" ["6455-5.5.1-03", "6455-7.1.2-02"]
-        => closes_once(close(1000, b""));
     /// Nothing behind a reserved opcode is processed.
     Must "6455/7.1.7/nothing-counts-after-failing/reserved-opcode" ["6455-7.1.7-01", "6455-7.1.7-05", "6455-10.7-01"]
         => nothing_counts_after(Frame::new(RESERVED_CONTROL, ""));
@@ -151,33 +144,5 @@ async fn tell_the_end(peer: &mut Peer) -> Verdict {
 async fn closes_cross(peer: &mut Peer) -> Verdict {
     let frames = [Frame::new(RESERVED_CONTROL, ""), close(1000, b"")];
     peer.send_cut(Cut::Together, frames).await?;
-    one_close_comes(peer).await
-}
-
-async fn closes_once(peer: &mut Peer, frame: Frame) -> Verdict {
-    peer.send(frame).await?;
-    one_close_comes(peer).await
-}
-
-/// Holds if no second Close comes. What else does, and whether there is an
-/// end, are other cases' matters.
-async fn one_close_comes(peer: &mut Peer) -> Verdict {
-    const MOST: usize = 100;
-    let mut first: Option<Incoming> = None;
-    for _ in 0..MOST {
-        match peer.next().await? {
-            Incoming::End(_) | Incoming::Silence(_) => return Ok(()),
-            got @ Incoming::Close(_) => {
-                if let Some(first) = first {
-                    return Err(Finding::violation(
-                        "one CLOSE",
-                        format_args!("{first}, then {got}"),
-                    ));
-                }
-                first = Some(got);
-            }
-            _ => {}
-        }
-    }
-    Ok(())
+    until_failed(peer, &[]).await.map(drop)
 }

@@ -3,20 +3,14 @@
 use rfc6455::{Frame, StatusCode};
 
 use super::s5_5_control_frames::close_fails;
-use super::states::{State, fails_in};
 use crate::case::{cases, family};
 use crate::peer::{Cut, Incoming, Peer};
-use crate::record::End;
 use crate::verdict::{Finding, Verdict};
 
 cases! { Peer:
     /// What becomes of messages that a Close follows at once is left open.
     May "6455/5.5.1/messages-before-a-close" ["6455-5.5.1-07"] autobahn "7.1.6"
         => messages_before_a_close;
-    /// Messages that a Close follows at once are echoed whole and in order, or
-    /// not at all; then the Close comes.
-    Must "6455/5.5.1/echoes-before-a-close-are-whole" ["6455-5.5.1-04", "6455-6.1-01", "6455-5.5.1-03"]
-        => echoes_before_a_close_are_whole;
 }
 
 family! { VALID, Peer:
@@ -90,25 +84,10 @@ family! { OUT_OF_RANGE, Peer:
     "65535" autobahn "7.13.2" (65535);
 }
 
-family! { INVALID_IN_STATES, Peer:
-    /// A Close with a code that has no meaning fails the connection, whatever
-    /// came before it.
-    Should "6455/7.4/invalid-code-fails/" ["6455-7.4.2-01", "6455-7.4.1-02"]
-        => fails_in;
-    "999-inside" (State::Inside, |_| Frame::close(StatusCode(999), ""));
-    "999-inside-after-a-ping" (State::InsideAfterAPing, |_| Frame::close(StatusCode(999), ""));
-    "999-after-messages" (State::AfterMessages, |_| Frame::close(StatusCode(999), ""));
-    "999-after-control" (State::AfterControl, |_| Frame::close(StatusCode(999), ""));
-    "1006-inside" (State::Inside, |_| Frame::close(StatusCode(1006), ""));
-    "1006-inside-after-a-ping" (State::InsideAfterAPing, |_| Frame::close(StatusCode(1006), ""));
-    "1006-after-messages" (State::AfterMessages, |_| Frame::close(StatusCode(1006), ""));
-    "1006-after-control" (State::AfterControl, |_| Frame::close(StatusCode(1006), ""));
-}
-
 async fn valid_code_is_answered(peer: &mut Peer, code: u16) -> Verdict {
     peer.send(Frame::close(StatusCode(code), ""))
         .await?;
-    let answer = peer.answer_to_close().await?;
+    let answer = peer.expect_close().await?;
     match answer.status_code() {
         None | Some(StatusCode::NORMAL_CLOSURE) => Ok(()),
         Some(answered) if answered == StatusCode(code) => Ok(()),
@@ -123,71 +102,17 @@ async fn invalid_code_fails(peer: &mut Peer, code: u16) -> Verdict {
     close_fails(peer, Frame::close(StatusCode(code), "")).await
 }
 
-/// A long text and a short one.
-fn long_and_short() -> [Frame; 2] {
+async fn messages_before_a_close(peer: &mut Peer) -> Verdict {
     let long = b"BAsd7&jh23"
         .iter()
         .copied()
         .cycle()
         .take(262_144);
     let long = Frame::text(long.collect::<Vec<_>>());
-    [long, Frame::text("Hello World!")]
-}
-
-async fn echoes_before_a_close_are_whole(peer: &mut Peer) -> Verdict {
-    let [long, short] = long_and_short();
-    let close = Frame::close(StatusCode::NORMAL_CLOSURE, "");
-    let frames = [long.clone(), short.clone(), close];
-    peer.send_cut(Cut::Together, frames).await?;
-    let mut echoes = [long, short].map(Incoming::from).into_iter();
-    loop {
-        match peer.next().await? {
-            got @ Incoming::Close(_) => {
-                let length = 262_144;
-                let code = got.status_code();
-                if code == Some(StatusCode::MESSAGE_TOO_BIG) {
-                    let echo = "the echoes, and a CLOSE";
-                    let finding = peer.instead_of_message(length, echo, got);
-                    return Err(finding.await);
-                }
-                return Ok(());
-            }
-            // What was on its way went with it.
-            Incoming::End(End::Reset) => {
-                return Err(Finding::Observed(
-                    "RST takes along what the client has not read yet; \
-                     6455/7.1.1/tcp-ends-in-order shows it"
-                        .to_owned(),
-                ));
-            }
-            got @ Incoming::End(_) if peer.ended_inside_a_frame() => {
-                return Err(Finding::violation(
-                    "an end between two frames",
-                    format_args!("{got} inside a frame"),
-                ));
-            }
-            got @ (Incoming::End(_) | Incoming::Silence(_)) => {
-                return Err(peer.no_answer_to_close(got).await);
-            }
-            // It may come unasked.
-            Incoming::Pong(_) => {}
-            // One may be left out, and the order stays.
-            got if echoes.any(|echo| echo == got) => {}
-            got => {
-                return Err(Finding::violation(
-                    "the echo of a message, or a CLOSE",
-                    got,
-                ));
-            }
-        }
-    }
-}
-
-async fn messages_before_a_close(peer: &mut Peer) -> Verdict {
-    let [long, short] = long_and_short();
+    let short = Frame::text("Hello World!");
     let frames = [
-        long,
-        short,
+        long.clone(),
+        short.clone(),
         Frame::close(StatusCode::NORMAL_CLOSURE, ""),
         Frame::ping(""),
     ];

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use rfc6455::{Frame, Opcode, Violation};
-use rfc7692::{Agreement, Compressor, Inflater, NotInflated, RSV1, TAIL};
+use rfc7692::{Agreement, Compressor, Inflater, NotInflated, RSV1};
 
 use super::{Incoming, Peer};
 use crate::autobahn::Timer;
@@ -27,9 +27,6 @@ pub(super) struct Deflate {
     inflater: Inflater,
     /// Whether the message that came last was compressed.
     pub(super) was_compressed: bool,
-    /// Whether the compressed message that came last ended with the tail that
-    /// has to be cut.
-    had_tail: bool,
 }
 
 impl Deflate {
@@ -45,7 +42,6 @@ impl Deflate {
                 agreement.server_takes_over,
             ),
             was_compressed: false,
-            had_tail: false,
         }
     }
 }
@@ -83,14 +79,6 @@ impl Peer {
         self.deflate
             .as_ref()
             .is_some_and(|it| it.was_compressed)
-    }
-
-    /// Whether the compressed message that came last ended with 00 00 FF FF.
-    #[must_use]
-    pub fn last_had_tail(&self) -> bool {
-        self.deflate
-            .as_ref()
-            .is_some_and(|it| it.had_tail)
     }
 
     /// A message as one compressed frame, within the agreed window and
@@ -147,7 +135,6 @@ impl Peer {
         let Some(deflate) = &mut self.deflate else {
             return Ok(compressed.to_vec());
         };
-        deflate.had_tail = compressed.ends_with(&TAIL);
         let message = match deflate.inflater.message(compressed, limit) {
             Ok(message) => message,
             Err(NotInflated::TooLong(_)) => {
@@ -216,18 +203,17 @@ impl Peer {
                 None => vec![frame],
             };
             let octets = self.encode(frames);
-            self.write(&octets).await?;
+            self.wire.write(&octets).await?;
             if !self.wire.endpoint.full_volume {
                 self.step();
             }
             match self.next().await {
                 Ok(got) if got == Incoming::from(message) => came += 1,
                 Ok(got) => {
-                    let expected = format!("the echo of message {}", came + 1);
-                    let length = length as u64;
-                    let finding =
-                        self.instead_of_message(length, expected, got);
-                    break Err(finding.await);
+                    break Err(Finding::violation(
+                        format_args!("the echo of message {}", came + 1),
+                        got,
+                    ));
                 }
                 Err(finding) => break Err(finding),
             }

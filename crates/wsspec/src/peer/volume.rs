@@ -8,7 +8,6 @@ use bytes::{Buf, BytesMut};
 use rfc6455::{Frame, Header, LengthForm, MaskingKey, Opcode, StatusCode};
 use tokio::time::{Instant, timeout_at};
 
-use super::limit::HINT;
 use super::{Incoming, Peer, UNASKED};
 use crate::autobahn::Timer;
 use crate::record::{FrameRecord, Messages, Wait, What};
@@ -20,10 +19,6 @@ const AT_ONCE: usize = 32 << 10;
 /// How long a whole exchange may take: a server can be never silent and never
 /// done.
 const LONGEST: Duration = Duration::from_secs(60);
-
-/// So many cuts of a long message surely arrive as cuts; with all of them it
-/// would take minutes.
-const CUTS_APART: usize = 32;
 
 /// A server has no reason to send more control frames during one message.
 const MOST_CONTROLS: u64 = 1000;
@@ -107,32 +102,14 @@ impl Peer {
             count: 1,
         }));
         let mut octets = Vec::new();
-        let mut cuts = 0;
-        self.pours = true;
         while making.next(&tile, &mut octets) {
             self.sent.octets += octets.len();
-            let mut at = 0;
-            while at < octets.len() {
-                let mut end = octets.len().min(at.saturating_add(at_once));
-                if !self.owed.is_empty() && self.outgoing.is_inside() {
-                    // This write ends with the frame, for the answers' sake.
-                    let missing = usize::try_from(self.outgoing.missing());
-                    let missing = missing.unwrap_or(usize::MAX).max(1);
-                    end = end.min(at.saturating_add(missing));
-                } else if !self.owed.is_empty() {
-                    // They go out in the stream: a server that waits until it
-                    // is read must not be waited for.
-                    let owed = std::mem::take(&mut self.owed);
-                    let answers = self.encode(owed);
-                    octets.splice(at..at, answers);
-                    continue;
-                }
-                let written = self
-                    .wire
-                    .write_or_read(&octets[at..end], &mut unread)
-                    .await?;
-                self.outgoing.advance(&octets[at..at + written]);
-                at += written;
+            let mut left = &octets[..];
+            while !left.is_empty() {
+                let part = &left[..left.len().min(at_once)];
+                let written =
+                    self.wire.write_or_read(part, &mut unread).await?;
+                left = &left[written..];
                 if let Some(verdict) = self
                     .compare(&mut echo, &tile, &mut unread)
                     .await?
@@ -140,16 +117,10 @@ impl Peer {
                     return self.after_volume(verdict, unread).await;
                 }
                 if written > 0 && at_once < usize::MAX {
-                    cuts += 1;
-                    match cuts <= CUTS_APART {
-                        true => self.apart().await,
-                        false => tokio::task::yield_now().await,
-                    }
+                    tokio::task::yield_now().await;
                 }
             }
         }
-        self.pours = false;
-        self.pay().await?;
         loop {
             if let Some(verdict) = self
                 .compare(&mut echo, &tile, &mut unread)
@@ -239,19 +210,11 @@ impl Peer {
         if code == Some(StatusCode::MESSAGE_TOO_BIG)
             || code == Some(StatusCode::POLICY_VIOLATION)
         {
-            let length = volume.length;
             return Finding::Unsupported(format!(
-                "the server has a limit under these {length} bytes: {got}; \
-                 {HINT}"
+                "the server has a limit under that: {got}"
             ));
         }
-        match self.ended && self.declared().max_message.is_none() {
-            true => Finding::violation(
-                volume,
-                format_args!("{got} (if the server has a limit, {HINT})"),
-            ),
-            false => Finding::violation(volume, got),
-        }
+        Finding::violation(volume, got)
     }
 
     /// Holds if a message is no more than the server declares to take.
@@ -300,7 +263,6 @@ impl Peer {
         verdict: Verdict,
         unread: BytesMut,
     ) -> Verdict {
-        self.pours = false;
         self.decoder.push(&unread);
         if matches!(verdict, Err(Finding::Violation { .. }))
             && !self.close_sent
@@ -339,8 +301,7 @@ impl Peer {
         let mut differs_at = None;
         while came < count && other.is_none() {
             // The timer counts for all of them.
-            let octets = self.encode([message.clone()]);
-            self.write(&octets).await?;
+            self.reply(message.clone()).await?;
             match self.next().await? {
                 got if got == expected => came += 1,
                 // Autobahn does not look at the octets, and goes on.

@@ -11,7 +11,6 @@ mod known;
 mod mutants;
 mod results;
 mod select;
-mod sound;
 #[path = "../support/mod.rs"]
 mod support;
 mod table;

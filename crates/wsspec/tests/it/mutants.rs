@@ -5,9 +5,9 @@
 //! every mutant; otherwise a choice of pairs runs, always the same, in which
 //! every case is failed by a mutant and every mutant fails a case.
 //!
-//! [`catalogue`] has the lists. `MUTANT=Http2` in the environment tries only the
-//! mutants whose names begin so, and `CASE='6455/8.1/*'` only these cases, all
-//! of them; then nobody asks whether every case fails a mutant.
+//! [`catalogue`] has the lists. `MUTANT=Http2` in the environment tries only
+//! the mutants whose names begin so, with all their cases; then nobody asks
+//! whether every case fails one.
 
 mod catalogue;
 
@@ -52,20 +52,6 @@ enum Meets {
     Rated,
     /// The endpoint closes connections when their time is over.
     Timed,
-    /// The same; what waits until they are.
-    TimedLong,
-    /// With others, over one endpoint; what is much.
-    Much,
-    /// The same; what arrives in parts.
-    Cut,
-    /// The same; what is very many messages.
-    Counted,
-    /// The same; what waits.
-    Patient,
-    /// The same; what stops reading.
-    Unread,
-    /// The endpoint that has deadlines; what waits.
-    GuardedLong,
     /// The endpoint agrees to compress.
     Deflate,
     /// The same; what takes long, as it is many messages.
@@ -76,10 +62,6 @@ enum Meets {
     DeflateProcess,
     /// The endpoint is behind TLS.
     Secure,
-    /// The same, alone.
-    SecureAlone,
-    /// The same, as a process of its own.
-    SecureProcess,
     /// The endpoint is behind HTTP/2.
     Http2,
     /// The same as a process of its own.
@@ -91,24 +73,6 @@ const MEETS: &[(Meets, &str)] = &[
     (Meets::Guarded, "6455/10.2/*"),
     (Meets::Guarded, "6455/4.2.1/request-without-origin"),
     (Meets::Guarded, "6455/4.2.2/known-subprotocol"),
-    (Meets::Guarded, "6455/4.2.2/subprotocol-in-any-form/*"),
-    (Meets::Guarded, "6455/4.2.2/subprotocol-only-if-offered/*"),
-    (
-        Meets::Plain,
-        "6455/4.2.2/subprotocol-only-if-offered/no-offer",
-    ),
-    (
-        Meets::Plain,
-        "6455/4.2.2/subprotocol-only-if-offered/another",
-    ),
-    (
-        Meets::Guarded,
-        "6455/4.2.2/answer-is-for-its-own-request/subprotocol",
-    ),
-    (
-        Meets::Deflate,
-        "6455/4.2.2/answer-is-for-its-own-request/extension",
-    ),
     (Meets::Guarded, "9110/11.6.1/*"),
     (Meets::Guarded, "hostile/access/*"),
     (Meets::Guarded, "hostile/slow/*"),
@@ -120,59 +84,11 @@ const MEETS: &[(Meets, &str)] = &[
     (Meets::Process, "hostile/descriptors/*"),
     (Meets::Process, "hostile/shutdown/*"),
     (Meets::Limited, "hostile/connections/over-the-number*"),
-    (Meets::Limited, "hostile/connections/place-comes-back/*"),
     (Meets::Rated, "hostile/rate/*"),
     (Meets::Timed, "hostile/slow/no-message"),
     (Meets::Timed, "hostile/slow/too-old"),
     (Meets::Timed, "hostile/slow/reads-nothing"),
-    (
-        Meets::Timed,
-        "6455/7.1.1/own-close-waits-for-the-answer/idle",
-    ),
-    (
-        Meets::Timed,
-        "6455/7.1.1/own-close-waits-for-the-answer/old",
-    ),
-    (
-        Meets::Process,
-        "6455/7.1.1/own-close-waits-for-the-answer/shutdown",
-    ),
-    (Meets::Plain, "6455/6.2/what-comes-first/*"),
-    (Meets::Much, "6455/5.2/any-length-is-echoed/around-*"),
-    (
-        Meets::Much,
-        "6455/5.2/any-length-is-echoed/headers-across-*",
-    ),
-    (Meets::Much, "6455/5.4/messages-keep-their-order/*"),
-    (Meets::Much, "6455/8.1/text-is-echoed/long-*"),
-    (Meets::Much, "6455/8.1/text-is-echoed/at-any-offset-*"),
-    (Meets::Much, "6455/8.1/invalid-text-fails/at-any-offset-*"),
-    (Meets::Much, "6455/8.1/invalid-text-fails/far-*"),
-    (Meets::Cut, "6455/5.3/any-cut-that-arrives-apart/*"),
-    (Meets::Cut, "6455/5.3/each-byte-arrives-alone/*"),
-    (Meets::Counted, "6455/6.2/more-than-65536/*"),
-    (Meets::Patient, "hostile/time/silence/*"),
-    (Meets::Patient, "hostile/time/in-use"),
-    (Meets::Unread, "6455/6.1/unread-frames-are-whole/*"),
-    (Meets::Unread, "6455/5.5.1/close-is-answered/after-unread-*"),
-    (Meets::Unread, "hostile/slow/stalls-and-reads-on/*"),
-    (
-        Meets::GuardedLong,
-        "6455/5.5.2/ping-is-answered/while-the-server-pings",
-    ),
-    (Meets::GuardedLong, "hostile/time/handshake-deadline-ends/*"),
-    (Meets::GuardedLong, "hostile/time/pings-*"),
-    (
-        Meets::TimedLong,
-        "hostile/time/messages-before-the-idle-deadline",
-    ),
-    (Meets::TimedLong, "hostile/time/younger-than-declared"),
-    (
-        Meets::TimedLong,
-        "hostile/time/reads-before-the-send-deadline",
-    ),
     (Meets::Deflate, "7692/*"),
-    (Meets::Compressed, "7692/7.2.1/any-length-of-output/*"),
     (Meets::Compressed, "7692/7.1/*"),
     (Meets::Compressed, "7692/7.2/*"),
     (Meets::Deflate, "hostile/compression/*"),
@@ -183,15 +99,6 @@ const MEETS: &[(Meets, &str)] = &[
     (Meets::DeflateProcess, "hostile/memory/compressed-*"),
     (Meets::DeflateProcess, "hostile/processor/empty-blocks"),
     (Meets::Secure, "6455/10.6/*"),
-    (
-        Meets::SecureAlone,
-        "6455/10.6/request-with-the-end-of-the-handshake",
-    ),
-    (Meets::SecureAlone, "hostile/slow/half-tls-handshakes/*"),
-    (
-        Meets::SecureProcess,
-        "hostile/descriptors/tls-handshakes-that-end",
-    ),
     (Meets::Secure, "6455/4.2.2/no-switch-without-tls"),
     (Meets::Secure, "6455/4.2.2/failed-tls-handshake-ends"),
     (Meets::Secure, "6455/4.2.2/everything-is-in-the-tunnel"),
@@ -201,13 +108,6 @@ const MEETS: &[(Meets, &str)] = &[
     (Meets::Http2, "hostile/http2/*"),
     (Meets::Http2Process, "hostile/memory/empty-data-frames"),
     (Meets::Http2Process, "hostile/memory/stalled-streams"),
-    (Meets::Http2Process, "hostile/memory/refused-streams"),
-    (Meets::Http2Process, "hostile/memory/streams-that-are-gone"),
-    (Meets::Http2Process, "hostile/memory/messages-over-http2"),
-    (
-        Meets::Http2Process,
-        "hostile/descriptors/http2-connections-that-are-gone",
-    ),
 ];
 
 fn meets(case: &Case) -> Meets {
@@ -232,8 +132,6 @@ fn is_met(defect: Option<Defect>, meets: Meets) -> bool {
         D::WrongOctets => &[
             Meets::Plain,
             Meets::Large,
-            Meets::Much,
-            Meets::Cut,
             Meets::Deflate,
             Meets::Compressed,
             Meets::Secure,
@@ -244,57 +142,14 @@ fn is_met(defect: Option<Defect>, meets: Meets) -> bool {
         D::EchoCut
         | D::EchoInFragments
         | D::FewFragments
-        | D::FragmentsCounted => &[Meets::Plain, Meets::Large],
-        D::FrameInOneSegment => &[Meets::Plain, Meets::Large, Meets::Cut],
-        D::LongComesBackEmpty => &[Meets::Large],
-        D::NotUtf8Echoed => &[Meets::Plain, Meets::Much],
-        D::PingNotAnswered => &[Meets::Plain, Meets::Cut],
-        D::LengthCutIsError | D::KeyCutIsError => &[Meets::Cut],
-        D::FullBufferEndsWithNul
-        | D::TextDecodedInParts
-        | D::ShortOvertakesLong
-        | D::FaultAtBlockEnd
-        | D::FaultFarIn => &[Meets::Much],
-        D::MessagesCountedIn16Bits => &[Meets::Counted],
-        D::HttpTimerGoesOn | D::HttpTimerAnswers | D::RequestTimed => {
-            &[Meets::Patient]
-        }
-        D::CloseCutsFrame
-        | D::ShortWriteForgotten
-        | D::PongInsideFrame
-        | D::DropsWhenFull
-        | D::StuckWhenFull => &[Meets::Unread],
-        D::HandshakeTimerGoesOn
-        | D::PongsNotRead
-        | D::LatePongsNotRead
-        | D::EachPingCounted
-        | D::OtherPongsRefused
-        | D::PongIsOwnPing
-        | D::OctetsNoLife => &[Meets::GuardedLong],
-        D::MessagesAreIdle | D::LessOld | D::SendTimedTooShort => {
-            &[Meets::TimedLong]
-        }
-        D::OwnCloseEndsTcp => &[Meets::Plain, Meets::Timed, Meets::Process],
-        D::EarlierFieldsKept => &[Meets::Plain, Meets::Guarded, Meets::Deflate],
-        D::Interleaving
-        | D::StrayContinuationIgnored
-        | D::ControlFinIgnored
-        | D::EmptyFragmentIsError
+        | D::FragmentsCounted
+        | D::FrameInOneSegment => &[Meets::Plain, Meets::Large],
+        D::EmptyFragmentIsError
         | D::EmptyLastFragmentIgnored
         | D::FailsWithoutClose
         | D::FailsWith1000
         | D::FailsWith1011
         | D::FailsAndStaysOpen => &[Meets::Plain, Meets::Deflate],
-        D::PingsAllTheTime => &[
-            Meets::Plain,
-            Meets::Large,
-            Meets::Alone,
-            Meets::Process,
-            Meets::Deflate,
-            Meets::Secure,
-            Meets::Http2,
-        ],
-        D::SubprotocolsAsOffered => &[Meets::Plain, Meets::Guarded],
         D::NoTakeoverNotKept
         | D::ServerWindowNotKept
         | D::NeverCompresses
@@ -303,34 +158,19 @@ fn is_met(defect: Option<Defect>, meets: Meets) -> bool {
         | D::CountsTo256
         | D::FullBufferLosesByte => &[Meets::Deflate, Meets::Compressed],
         D::GarbageEndsServing => &[Meets::DeflateAlone],
-        D::TailNotCutAtFullBuffer => &[Meets::Deflate, Meets::Compressed],
-        D::InflatesWhole
-        | D::BlocksReadAgain
-        | D::KeepsInflated
-        | D::KeepsInflaters => &[Meets::DeflateProcess],
+        D::InflatesWhole | D::BlocksReadAgain => &[Meets::DeflateProcess],
         D::LargeBuffers => &[Meets::Process, Meets::DeflateProcess],
         D::TlsAwaitedAsHttp => &[Meets::Plain],
-        D::TlsInAcceptLoop | D::TlsTailLost => &[Meets::SecureAlone],
-        D::FailedTlsKeepsDescriptors => &[Meets::SecureProcess],
-        D::Http2KeepsEmptyFrames
-        | D::Http2StalledHasRoom
-        | D::Http2KeepsRefusedStreams
-        | D::Http2KeepsEndedStreams
-        | D::Http2KeepsMessages
-        | D::Http2KeepsDescriptors => &[Meets::Http2Process],
+        D::Http2KeepsEmptyFrames | D::Http2StalledHasRoom => {
+            &[Meets::Http2Process]
+        }
         _ if defect >= D::Http2SettingNotSaid => &[Meets::Http2],
         _ if defect >= D::TlsNotNeeded => &[Meets::Secure],
         _ if defect >= D::UnknownParameterAccepted => &[Meets::Deflate],
         _ if defect >= D::ShutdownSilent && defect < D::NumberNotKept => {
             &[Meets::Process]
         }
-        D::NumberNotKept
-        | D::NumberRefusedWith400
-        | D::RefusedKeepsPlace
-        | D::UnfinishedKeepsPlace
-        | D::FailedKeepsPlace
-        | D::ResetKeepsPlace
-        | D::ClosedKeepsPlace => &[Meets::Limited],
+        D::NumberNotKept | D::NumberRefusedWith400 => &[Meets::Limited],
         D::RateNotKept | D::RateRefusedWith400 => &[Meets::Rated],
         D::UnmaskedAccepted => &[Meets::Plain, Meets::Http2],
         _ if defect >= D::IdleNotTimed => &[Meets::Timed],
@@ -343,7 +183,7 @@ fn is_met(defect: Option<Defect>, meets: Meets) -> bool {
     ways.contains(&meets)
 }
 
-const WAYS: [Meets; 24] = [
+const WAYS: [Meets; 15] = [
     Meets::Plain,
     Meets::Guarded,
     Meets::Large,
@@ -352,20 +192,11 @@ const WAYS: [Meets; 24] = [
     Meets::Limited,
     Meets::Rated,
     Meets::Timed,
-    Meets::TimedLong,
-    Meets::Much,
-    Meets::Cut,
-    Meets::Counted,
-    Meets::Patient,
-    Meets::Unread,
-    Meets::GuardedLong,
     Meets::Deflate,
     Meets::Compressed,
     Meets::DeflateAlone,
     Meets::DeflateProcess,
     Meets::Secure,
-    Meets::SecureAlone,
-    Meets::SecureProcess,
     Meets::Http2,
     Meets::Http2Process,
 ];
@@ -373,9 +204,7 @@ const WAYS: [Meets; 24] = [
 /// The cases that meet a mutant.
 fn cases_of(defect: Option<Defect>) -> impl Iterator<Item = &'static Case> {
     cases::all().filter(move |case| {
-        is_met(defect, meets(case))
-            && !is_apart(defect, case)
-            && is_chosen("CASE", |it| matches(it, case.id))
+        is_met(defect, meets(case)) && !is_apart(defect, case)
     })
 }
 
@@ -400,20 +229,12 @@ async fn judge(
         let as_process =
             |kind, defect, cases| as_process(kind, defect, cases, factor);
         judged.extend(match way {
-            Meets::Plain
-            | Meets::Much
-            | Meets::Cut
-            | Meets::Counted
-            | Meets::Patient
-            | Meets::Unread => over(Kind::Plain, defect, cases).await,
-            Meets::Guarded | Meets::GuardedLong => {
-                over(Kind::Guarded, defect, cases).await
-            }
+            Meets::Plain => over(Kind::Plain, defect, cases).await,
+            Meets::Guarded => over(Kind::Guarded, defect, cases).await,
             Meets::Large => over(Kind::Large, defect, cases).await,
-            Meets::Alone | Meets::DeflateAlone | Meets::SecureAlone => {
+            Meets::Alone | Meets::DeflateAlone => {
                 let kind = match way {
                     Meets::DeflateAlone => Kind::Deflate,
-                    Meets::SecureAlone => Kind::Secure,
                     _ => Kind::Plain,
                 };
                 let mut judged = Vec::new();
@@ -429,16 +250,11 @@ async fn judge(
                 as_process(Kind::Deflate, defect, cases).await
             }
             Meets::Rated => as_process(Kind::Rated, defect, cases).await,
-            Meets::Timed | Meets::TimedLong => {
-                over(Kind::Timed, defect, cases).await
-            }
+            Meets::Timed => over(Kind::Timed, defect, cases).await,
             Meets::Deflate | Meets::Compressed => {
                 over(Kind::Deflate, defect, cases).await
             }
             Meets::Secure => over(Kind::Secure, defect, cases).await,
-            Meets::SecureProcess => {
-                as_process(Kind::Secure, defect, cases).await
-            }
             Meets::Http2 => over(Kind::Http2, defect, cases).await,
             Meets::Http2Process => as_process(Kind::Http2, defect, cases).await,
         });
@@ -458,21 +274,8 @@ fn is_apart(defect: Option<Defect>, case: &Case) -> bool {
     use Defect as D;
     let Some(defect) = defect else { return false };
     let kind = match defect {
-        D::HeadReadAgain
-        | D::OfferReadAgain
-        | D::CopiesAtFragments
-        | D::SpinsAlways
-        | D::SpinsWhenLost
-        | D::SpinsWhenFull => "hostile/processor/*",
-        D::OwnCloseEndsTcp => "6455/7.1.1/own-close-waits-for-the-answer/*",
-        D::KeepsDescriptors
-        | D::KeepsRefusedDescriptors
-        | D::KeepsUnfinishedDescriptors => "hostile/descriptors/*",
-        // What it loses of other connections is a matter of luck.
-        D::TlsTailLost => {
-            return !case.id.starts_with("6455/10.6/request-with");
-        }
-        D::PingsAllTheTime => "hostile/*",
+        D::HeadReadAgain | D::OfferReadAgain => "hostile/processor/*",
+        D::KeepsDescriptors => "hostile/descriptors/*",
         _ if defect >= D::ShutdownSilent => "hostile/shutdown/*",
         _ => "hostile/memory/*",
     };
@@ -485,22 +288,13 @@ async fn over(
     cases: Vec<&'static Case>,
     factor: u32,
 ) -> Vec<Judged> {
+    let reference = Reference::start_as(kind, defect).await;
     // A deadline that is kept may be seen late on a busy machine.
     let patience = match kind {
         Kind::Guarded | Kind::Timed => 3 * PATIENCE,
         _ => PATIENCE,
     };
-    patiently(kind, defect, cases, factor * patience).await
-}
-
-async fn patiently(
-    kind: Kind,
-    defect: Option<Defect>,
-    cases: Vec<&'static Case>,
-    patience: Duration,
-) -> Vec<Judged> {
-    let reference = Reference::start_as(kind, defect).await;
-    let endpoint = support::endpoint(&reference, patience);
+    let endpoint = support::endpoint(&reference, factor * patience);
     Runner::new(endpoint, 32)
         .once()
         .run(cases, |_| {})
@@ -547,7 +341,6 @@ fn the_reference_as_a_process() {
         Kind::Limited,
         Kind::Rated,
         Kind::Deflate,
-        Kind::Secure,
         Kind::Http2,
     ];
     let kind = kinds.iter().find(|it| format!("{it:?}") == kind);
@@ -704,7 +497,7 @@ async fn each_mutant_fails_exactly_the_cases_that_it_lists() {
         catalogue::write(&found);
         wrong.clear();
     }
-    if some_are_left_out() {
+    if chosen().is_some() {
         assert!(wrong.is_empty(), "{wrong}");
         return;
     }
@@ -746,12 +539,10 @@ async fn each_mutant_fails_exactly_the_cases_that_it_lists() {
 }
 
 /// What a server may do. No case fails it; some observe it.
-const ALLOWED: [Defect; 15] = [
+const ALLOWED: [Defect; 12] = [
     Defect::OffersNotRead,
     Defect::EarlyFramesLost,
-    Defect::ConnectIsNotAnswered,
     Defect::PingsFirst,
-    Defect::PingsAllTheTime,
     Defect::EchoInFragments,
     Defect::OriginAbsentAllowed,
     Defect::OriginNormalised,
@@ -761,12 +552,11 @@ const ALLOWED: [Defect; 15] = [
     Defect::ServerWindowUnasked,
     Defect::NoOctetsIsEmpty,
     Defect::Http2AnyProtocol,
-    Defect::Http2GoesAway,
 ];
 
 /// Whether every case runs over every mutant.
 fn is_full() -> bool {
-    ["FULL", "BLESS", "MUTANT", "CASE"]
+    ["FULL", "BLESS", "MUTANT"]
         .iter()
         .any(|it| std::env::var_os(it).is_some())
 }
@@ -849,18 +639,9 @@ static MOST_TELLING: LazyLock<BTreeMap<Defect, BTreeSet<&'static str>>> =
         telling
     });
 
-/// Whether the words in this variable of the environment choose something;
-/// without it everything is chosen.
-fn is_chosen(variable: &str, fits: impl Fn(&str) -> bool) -> bool {
-    let words = std::env::var(variable);
-    words.map_or(true, |it| it.split([' ', ',']).any(fits))
-}
-
-/// Whether some mutants or cases are not tried.
-fn some_are_left_out() -> bool {
-    ["MUTANT", "CASE"]
-        .iter()
-        .any(|it| std::env::var_os(it).is_some())
+/// How the names of the mutants begin that are tried, if not all are.
+fn chosen() -> Option<String> {
+    std::env::var("MUTANT").ok()
 }
 
 /// Several mutants at a time: most of the time a run waits for what a
@@ -873,7 +654,7 @@ async fn judge_catalogue() -> Vec<(Defect, &'static [&'static str], Vec<Judged>)
         .map(|(defect, listed)| (*defect, listed.as_slice()))
         .filter(|(defect, _)| {
             let name = format!("{defect:?}");
-            is_chosen("MUTANT", |it| name.starts_with(it))
+            chosen().is_none_or(|it| name.starts_with(&it))
         })
         .partition(|(defect, _)| is_met(Some(*defect), Meets::Deflate));
     let mut judged = Vec::new();
@@ -885,15 +666,7 @@ async fn judge_catalogue() -> Vec<(Defect, &'static [&'static str], Vec<Judged>)
             running.spawn(async move {
                 let _permit = at_a_time.acquire_owned().await;
                 let chosen = choice(defect, listed);
-                let mut judged = judge(Some(defect), chosen, 1).await;
-                for judged in &mut judged {
-                    if fails(judged) == should_fail(defect, listed, judged.case)
-                    {
-                        // All transcripts together would fill the memory.
-                        judged.records.clear();
-                    }
-                }
-                (defect, listed, judged)
+                (defect, listed, judge(Some(defect), chosen, 1).await)
             });
         }
         judged.extend(running.join_all().await);
@@ -1017,22 +790,6 @@ fn check_explained(bugs: &ByDefect<&str>) {
 }
 
 const HOW: &str = "`BLESS=1 cargo test -p wsspec --test it mutants` writes it";
-
-/// A server that keeps no limit has to live on, and the machine with it.
-#[tokio::test(flavor = "multi_thread")]
-async fn a_bomb_is_no_larger_than_what_proves_it() {
-    let id = "hostile/memory/compressed-bomb";
-    let bomb: Vec<_> = cases::all().filter(|it| it.id == id).collect();
-    let whole = Some(Defect::InflatesWhole);
-    let judged = as_process(Kind::Deflate, whole, bomb, 1).await;
-    let finding = judged[0].finding.as_ref();
-    let got = finding.expect("a violation").got();
-    let grown = got
-        .split(' ')
-        .next()
-        .and_then(|it| it.parse().ok());
-    assert!(grown.is_some_and(|mib: u64| mib < 160), "{got}");
-}
 
 #[test]
 fn every_defect_is_in_the_catalogue_once() {

@@ -95,26 +95,3 @@ fn whole_families_fold() {
     assert_eq!(folded(&section, 2), expected);
     assert!(folded(&section, 3).len() > 1);
 }
-
-#[test]
-fn what_takes_long_is_asked_for() {
-    let long = "hostile/time/silence/open";
-    let all = Selection::default();
-    assert!(!ids(&all).contains(&long));
-    let thorough = Selection {
-        thorough: true,
-        ..Selection::default()
-    };
-    assert!(ids(&thorough).contains(&long));
-    for (pattern, is_named) in [
-        (long, true),
-        ("hostile/time/silence/*", true),
-        ("hostile/*", false),
-    ] {
-        let named = Selection {
-            cases: vec![pattern.to_owned()],
-            ..Selection::default()
-        };
-        assert_eq!(ids(&named).contains(&long), is_named, "{pattern}");
-    }
-}

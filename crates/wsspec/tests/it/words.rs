@@ -239,9 +239,7 @@ const MOVES: &[(Defect, &[Move])] = &[
     ),
     (Defect::PingNotAnswered, &[(PINGED, "FAILED", "OK")]),
     (Defect::PingAnsweredTwice, &[(PINGED, "FAILED", "OK")]),
-    // The original puts its Pong into its own unfinished frame there, and says
-    // FAILED of 6.4.3 and 6.4.4.
-    (Defect::PingsFirst, &[]),
+    (Defect::PingsFirst, &[("6.4.3-6.4.4", "FAILED", "OK")]),
     (Defect::PongsFirst, &[("1 2 3 4 5 6 7 10", "FAILED", "*")]),
     (Defect::EchoInFragments, &[]),
     (

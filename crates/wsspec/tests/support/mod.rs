@@ -39,7 +39,7 @@ pub(crate) fn declared(kind: Kind) -> Declared {
         ..Declared::default()
     };
     match kind {
-        Kind::Plain | Kind::Deflate | Kind::Small | Kind::Secure => declared,
+        Kind::Plain | Kind::Deflate | Kind::Secure => declared,
         Kind::Http2 => Declared {
             origin: Some(guard::ORIGIN.to_owned()),
             bearer: Some(guard::TOKEN.to_owned()),

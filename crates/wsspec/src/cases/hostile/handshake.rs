@@ -6,7 +6,6 @@ use super::super::rfc9110_http::works_or_is_refused;
 use super::others_are_served;
 use crate::case::{cases, family};
 use crate::dialer::{Answer, Dialer, Reply};
-use crate::opener::Offered;
 use crate::peer::Incoming;
 use crate::verdict::{Finding, Verdict};
 
@@ -130,13 +129,7 @@ async fn is_answered_soon(
         Reply::Head(head) if head.status >= 500 => {
             Err(Finding::violation("a 101, or a status 4xx", answer.reply()))
         }
-        // What is agreed on is another case's matter; it has to work.
-        _ if answer.is_switch() => {
-            let offered = Offered::of(answer, "");
-            let mut peer = offered.into_peer_as_answered()?;
-            peer.expect_nothing().await
-        }
-        _ => answer.expect_refusal(),
+        _ => works_or_is_refused(answer).await,
     }
 }
 

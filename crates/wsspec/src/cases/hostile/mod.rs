@@ -24,16 +24,12 @@ pub(super) mod compression;
 pub(super) mod connections;
 pub(super) mod control;
 pub(super) mod fragments;
-pub(super) mod growth;
 pub(super) mod handshake;
 pub(super) mod http2;
 pub(super) mod length;
 pub(super) mod process;
 pub(super) mod slow;
-pub(super) mod stalls;
 pub(super) mod text;
-pub(super) mod time;
-pub(super) mod unopened;
 
 /// So many octets, or what the server declares to take where that is less.
 fn at_most_declared(peer: &Peer, octets: usize) -> usize {
@@ -55,7 +51,7 @@ fn has_given_up(reply: &Reply) -> Verdict {
 }
 
 /// Holds if a connection of its own is served.
-pub(super) async fn others_are_served(dialer: &mut Dialer) -> Verdict {
+async fn others_are_served(dialer: &mut Dialer) -> Verdict {
     let served = async {
         let mut peer = dialer.open().await?;
         peer.is_aside();

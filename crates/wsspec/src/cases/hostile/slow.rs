@@ -19,10 +19,6 @@ mod handshake {
         /// than the declared deadline.
         Guidance "hostile/slow/no-request" ["6455-10.7-01"]
             => no_request;
-        /// A client that stops in the middle of its request is not waited for
-        /// longer than the declared deadline.
-        Guidance "hostile/slow/half-a-request" ["6455-10.7-01"]
-            => half_a_request;
         /// A client that sends its request octet by octet, and never is silent,
         /// is not waited for longer than the declared deadline.
         Guidance "hostile/slow/request-without-end" ["6455-10.7-01"]
@@ -78,15 +74,6 @@ async fn no_request(dialer: &mut Dialer) -> Verdict {
     let deadline = handshake_deadline(dialer)?;
     let patience = dialer.endpoint().patience;
     let mut unopened = dialer.connect().await?;
-    has_given_up(&unopened.acts_within(deadline + patience).await)
-}
-
-async fn half_a_request(dialer: &mut Dialer) -> Verdict {
-    let deadline = handshake_deadline(dialer)?;
-    let patience = dialer.endpoint().patience;
-    let head = dialer.request().head();
-    let mut unopened = dialer.connect().await?;
-    unopened.send(&head[..head.len() / 2]).await?;
     has_given_up(&unopened.acts_within(deadline + patience).await)
 }
 
@@ -201,20 +188,6 @@ async fn too_old(peer: &mut Peer) -> Verdict {
 async fn reads_nothing(peer: &mut Peer) -> Verdict {
     let deadline = peer.declared().send_deadline;
     let deadline = deadline.ok_or_else(|| undeclared("send-deadline"))?;
-    // At its greatest age a connection is closed, and what a client still
-    // sends then is read over, as it may be.
-    let max_age = peer.declared().max_age;
-    let too_old = || {
-        Finding::Unsupported(format!(
-            "the declared max-age of {:?} comes before the send-deadline of \
-             {deadline:?} can be seen; declare a longer one for this case",
-            max_age.unwrap_or_default()
-        ))
-    };
-    if max_age.is_some_and(|age| age <= deadline) {
-        return Err(too_old());
-    }
-    let begun = tokio::time::Instant::now();
     let most = peer
         .declared()
         .max_frame
@@ -225,11 +198,8 @@ async fn reads_nothing(peer: &mut Peer) -> Verdict {
     // Sixteen times what the kernel keeps for a connection on both sides.
     let count = (64 << 20) / size.max(1);
     let stall = deadline + peer.patience();
-    let poured = peer.pour_against(&frame, count, stall).await;
-    let is_old = max_age.is_some_and(|age| begun.elapsed() >= age);
-    match poured {
+    match peer.pour_against(&frame, count, stall).await {
         Poured::Ended => Ok(()),
-        _ if is_old => Err(too_old()),
         Poured::Stalled => Err(Finding::violation(
             format_args!("the end of the connection within {deadline:?}"),
             "it is still open",
