@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
+use clap_complete::Shell;
 use wsspec::runner::{JOBS, PATIENCE};
 use wsspec::target::Size;
 use wsspec::{Declared, Endpoint, Level, Over, Selection, Tls, Trust, Url};
@@ -19,7 +20,7 @@ use wsspec::{Declared, Endpoint, Level, Over, Selection, Tls, Trust, Url};
 #[derive(Parser)]
 #[command(
     name = "wsspec",
-    version,
+    version = env!("WSSPEC_VERSION"),
     after_help = EXIT_CODES,
     args_conflicts_with_subcommands = true,
     subcommand_negates_reqs = true
@@ -49,6 +50,30 @@ pub(crate) enum Command {
     Baseline(Baseline),
     /// Show what two runs have found differently
     Diff(Diff),
+    /// Print the completions for a shell
+    ///
+    /// For bash: wsspec completions bash >
+    /// ~/.local/share/bash-completion/completions/wsspec
+    Completions(Completions),
+    /// Print the manual page, in roff
+    ///
+    /// `wsspec man | man -l -` shows it.
+    Man(Man),
+}
+
+#[derive(Args)]
+pub(crate) struct Completions {
+    /// The shell
+    #[arg(value_enum)]
+    pub(crate) shell: Shell,
+}
+
+#[derive(Args)]
+pub(crate) struct Man {
+    /// The command to print the page of, such as run or baseline update;
+    /// without it the page of wsspec itself
+    #[arg(value_name = "COMMAND")]
+    pub(crate) commands: Vec<String>,
 }
 
 #[derive(Subcommand)]

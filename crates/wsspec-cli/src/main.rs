@@ -5,6 +5,7 @@ mod baseline;
 mod diff;
 mod explain;
 mod judge;
+mod manual;
 mod output;
 mod replay;
 mod run;
@@ -54,6 +55,10 @@ fn main() -> ExitCode {
                 baseline::update(update).await
             }
             Some(Command::Diff(diff)) => diff::diff(diff),
+            Some(Command::Completions(completions)) => {
+                manual::completions(completions)
+            }
+            Some(Command::Man(man)) => manual::page(man),
             Some(Command::Init) => {
                 print(include_bytes!("server.toml"), Exit::AsExpected)
             }

@@ -12,7 +12,7 @@ use rfc6455::{Decoder, Frame, Opcode, Sender, handshake};
 
 const PING: &str = "6455/5.5.2/ping-is-answered/text";
 
-fn wsspec(arguments: &[&str]) -> (Option<i32>, String, String) {
+pub(crate) fn wsspec(arguments: &[&str]) -> (Option<i32>, String, String) {
     let Output {
         status,
         stdout,

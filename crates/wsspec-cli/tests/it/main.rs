@@ -2,4 +2,5 @@
 
 mod commands;
 mod hostile;
+mod manual;
 mod tls;
