@@ -1,0 +1,3 @@
+module github.com/OWNER/REPOSITORY/packaging/go
+
+go 1.23
