@@ -149,8 +149,12 @@ func (one result) explanation() string {
 			fmt.Fprintf(&text, "%-9s %s\n", row[0], row[1])
 		}
 	}
-	for _, line := range one.Trace {
-		fmt.Fprintf(&text, "trace     %s\n", line)
+	for at, line := range one.Trace {
+		heading := "trace"
+		if at > 0 {
+			heading = ""
+		}
+		fmt.Fprintf(&text, "%-9s %s\n", heading, line)
 	}
 	return text.String()
 }

@@ -36,10 +36,11 @@ export async function conforms(t, options) {
   const failing = strict ? [...FAILING, ...FAILING_IF_STRICT] : FAILING;
   let failed = 0;
   for (const target of report.targets) {
+    const prefix = report.targets.length > 1 ? `${target.name}: ` : "";
     for (const result of target.cases) {
       if (failing.includes(result.outcome)) {
         failed += 1;
-        await t.test(`${target.name}: ${result.id}`, () => {
+        await t.test(prefix + result.id, () => {
           throw new CaseFailed(result);
         });
       }
@@ -86,7 +87,9 @@ class CaseFailed extends Error {
     for (const key of ["expected", "got", "note"]) {
       if (result[key]) lines.push(`${key.padEnd(9)} ${result[key]}`);
     }
-    for (const line of result.trace ?? []) lines.push(`trace     ${line}`);
+    for (const [at, line] of (result.trace ?? []).entries()) {
+      lines.push(`${at === 0 ? "trace" : "     "}     ${line}`);
+    }
     super(lines.join("\n"));
     this.name = "CaseFailed";
     // The stack is this file's, and says nothing about the server.

@@ -46,11 +46,13 @@ def wsspec(subtests, tmp_path):
         report = json.loads(results.read_text("utf-8"))
         failing = FAILING | (FAILING_IF_STRICT if strict else set())
         failed = 0
+        several = len(report["targets"]) > 1
         for target in report["targets"]:
             for case in target["cases"]:
                 if case["outcome"] in failing:
                     failed += 1
-                    with subtests.test(f"{target['name']}: {case['id']}"):
+                    prefix = f"{target['name']}: " if several else ""
+                    with subtests.test(prefix + case["id"]):
                         pytest.fail(explanation(case), pytrace=False)
         # Such as a server that exited during the run.
         if done.returncode == 1 and not failed:
@@ -66,5 +68,6 @@ def explanation(case):
     for key in ("expected", "got", "note"):
         if case.get(key):
             lines.append(f"{key:9} {case[key]}")
-    lines += [f"trace     {line}" for line in case.get("trace", [])]
+    for at, line in enumerate(case.get("trace", [])):
+        lines.append(f"{'' if at else 'trace':9} {line}")
     return "\n".join(lines)
