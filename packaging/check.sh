@@ -83,6 +83,11 @@ as_the_page_says() {
   expect 0 "the section $section" bash -euo pipefail -c "$lines"
 }
 
+[ "$(uname -s)" = Linux ] || { skip "the dry run: it is for Linux"; exit; }
+for tool in cargo curl unzip zip; do
+  has "$tool" || { skip "the dry run: no $tool"; exit; }
+done
+
 repository=$(sed -n 's|^\$ curl .* \(https://[^ ]*\)/releases/latest/.*|\1|p' "$docs")
 [ -n "$repository" ] || fail "$docs has no address of the repository"
 
