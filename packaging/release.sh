@@ -250,8 +250,8 @@ components() {
     cargo cyclonedx --manifest-path crates/wsspec-cli/Cargo.toml \
       --format json --quiet
     mv "$made" "$output/release/wsspec-v$(version).cdx.json"
-    # It writes one for each crate that the command uses.
-    find crates -name '*.cdx.json' -delete
+    # It writes one for each crate of the workspace.
+    find . -path ./target -prune -o -name '*.cdx.json' -exec rm {} +
   elif [ "${COMPONENTS:-}" = required ]; then
     die "cargo-cyclonedx is not installed"
   else
