@@ -78,15 +78,7 @@ fn selected(selection: &Selection) -> Vec<&'static wsspec::Case> {
 async fn reach(runner: &Runner) -> Result<(), Exit> {
     let hint = runner.reach().await.map_err(|error| {
         anstream::eprintln!("wsspec: {error}");
-        // A server that fails in TLS is running.
-        let is_tls = |why: &str| {
-            why.contains("certificate")
-                || why.contains("TLS")
-                || why.contains("ALPN")
-        };
-        if let NotReachable::NoConnection(why) = &error
-            && !is_tls(why)
-        {
+        if let NotReachable::NoConnection(_) = error {
             anstream::eprintln!("Is the server running, and is that its port?");
         }
         Exit::NotReachable

@@ -6,7 +6,7 @@ use std::io::{self, Write};
 use std::path::Path;
 
 use wsspec::Outcome;
-use wsspec::cause::{Cause, hints};
+use wsspec::cause::{Cause, cases, hints};
 use wsspec::page::page;
 use wsspec::report::ExplainedResult;
 use wsspec::results::{CaseResult, Results, Target, junit, markdown};
@@ -145,8 +145,7 @@ fn write_file(path: &Path, text: &[u8]) -> io::Result<()> {
     out.flush().map_err(name)
 }
 
-/// Causes that are told with an example in full; of the others there is a line
-/// each.
+/// So many causes have an example in full; each of the others has one line.
 const IN_FULL: usize = 5;
 
 /// An example's transcript has no more lines than this.
@@ -168,16 +167,15 @@ fn text(
         every_case(out, target)?;
     }
     unsteady(out, target)?;
-    let count = target.cases.len();
     let times = match options.repeat {
         1 => String::new(),
         times => format!(", {times} times,"),
     };
     writeln!(
         out,
-        "{}: {count} case{}{times} in {:.1} s",
+        "{}: {}{times} in {:.1} s",
         target.name,
-        if count == 1 { "" } else { "s" },
+        cases(target.cases.len()),
         target.seconds
     )?;
     write!(out, "{}", target.counts())?;
@@ -354,12 +352,4 @@ fn needs_a_look(case: &CaseResult) -> bool {
         case.outcome,
         Outcome::Pass | Outcome::Info | Outcome::Unsupported | Outcome::Known
     )
-}
-
-/// `1 case`, `2 cases`.
-fn cases(count: usize) -> String {
-    match count {
-        1 => "1 case".to_owned(),
-        count => format!("{count} cases"),
-    }
 }

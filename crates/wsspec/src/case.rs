@@ -64,8 +64,11 @@ pub(crate) enum Run {
     MeasuredHttp2(for<'a> fn(&'a mut Measured) -> Judging<'a>),
 }
 
-pub(crate) type Judging<'a> =
-    Pin<Box<dyn Future<Output = Verdict> + Send + 'a>>;
+pub(crate) type Judging<'a> = Boxed<'a, Verdict>;
+
+/// A future without parameters of type: it is compiled in this crate, and not
+/// again in each crate that awaits it.
+pub(crate) type Boxed<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
 impl Case {
     /// The rule as a sentence.

@@ -1,10 +1,11 @@
 //! Causes: what many failing cases have in common.
 //!
-//! One flaw of a server often fails a hundred cases. Whoever mends it wants to
-//! see it once, with one example, so cases are grouped by what came instead of
-//! what was expected, and by what the connection had come to at that moment.
-//! Numbers, payloads and ports don't count.
+//! One flaw of a server often fails a hundred cases. A maintainer needs to see
+//! it once, with one example, so cases are grouped by the reply that came
+//! instead of the expected one, and by the state of the connection at that
+//! moment. Numbers, payloads and ports don't count.
 
+use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
 use crate::report::fails;
@@ -50,8 +51,8 @@ impl<'a> Cause<'a> {
                 .cases
                 .iter()
                 .any(|case| is_about_the_server(case.outcome));
-            let count = cause.cases.len();
-            (!fails, !is_judged, cause.level, usize::MAX - count)
+            let count = Reverse(cause.cases.len());
+            (!fails, !is_judged, cause.level, count)
         });
         causes
     }
@@ -67,14 +68,9 @@ impl<'a> Cause<'a> {
     /// shortest transcript.
     #[must_use]
     pub fn example(&self) -> &'a CaseResult {
-        let mut best = self.cases[0];
-        for case in &self.cases {
-            let key = |it: &CaseResult| (it.level, it.trace.len());
-            if key(case) < key(best) {
-                best = case;
-            }
-        }
-        best
+        let cases = self.cases.iter().copied();
+        let best = cases.min_by_key(|it| (it.level, it.trace.len()));
+        best.unwrap_or(self.cases[0])
     }
 
     /// The ids of its cases as patterns, each with how many it names.
@@ -160,7 +156,8 @@ pub fn hints(causes: &[Cause<'_>]) -> Vec<String> {
 }
 
 /// `1 case`, `2 cases`.
-pub(crate) fn cases(count: usize) -> String {
+#[must_use]
+pub fn cases(count: usize) -> String {
     match count {
         1 => "1 case".to_owned(),
         count => format!("{count} cases"),
@@ -465,7 +462,7 @@ fn without_numbers(word: &str) -> String {
             out.push(char);
         }
     }
-    // A comma at the end is none of the number's.
+    // A comma at the end does not belong to the number.
     if in_number && word.ends_with(',') {
         out.push(',');
     }

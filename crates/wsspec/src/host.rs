@@ -4,7 +4,7 @@
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use crate::endpoint::Url;
@@ -157,9 +157,7 @@ impl Host {
     /// Where it listens.
     #[must_use]
     pub fn url(&self) -> Url {
-        let url = self.url.lock();
-        url.unwrap_or_else(PoisonError::into_inner)
-            .clone()
+        locked(&self.url).clone()
     }
 
     /// Ends the server, with all that it has started.
@@ -170,10 +168,7 @@ impl Host {
     /// How the server of most cases has ended by itself, if it has; told once.
     #[must_use]
     pub fn has_ended(&self) -> Option<Ended> {
-        let mut shared = self
-            .shared
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
+        let mut shared = locked(&self.shared);
         let now = shared.as_mut().and_then(|running| {
             // Whoever accepts nothing may be just ending.
             let moment = match self.url().accepts() {
@@ -183,10 +178,7 @@ impl Host {
             running.wait(moment);
             running.has_ended()
         });
-        let mut before = self
-            .ended
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
+        let mut before = locked(&self.ended);
         before.take().or(now)
     }
 
@@ -194,10 +186,7 @@ impl Host {
     pub(crate) async fn ensure(self: &Arc<Self>) -> Result<(), TargetError> {
         let host = Arc::clone(self);
         blocking(move || {
-            let mut shared = host
-                .shared
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner);
+            let mut shared = locked(&host.shared);
             if shared.is_none() {
                 *shared = Some(host.launcher.start()?);
             }
@@ -208,25 +197,19 @@ impl Host {
 
     /// Whether the server has ended by itself.
     pub(crate) fn is_gone(&self) -> bool {
-        let mut shared = self
-            .shared
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
+        let mut shared = locked(&self.shared);
         let running = shared.as_mut();
         running.is_some_and(|it| it.wait(Duration::ZERO).is_some())
     }
 
-    /// Waits for so long whether the server ends by itself.
+    /// Waits for the server to end on its own, at most this long.
     pub(crate) async fn ends_within(
         self: &Arc<Self>,
         at_most: Duration,
     ) -> Option<Ended> {
         let host = Arc::clone(self);
         blocking(move || {
-            let mut shared = host
-                .shared
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner);
+            let mut shared = locked(&host.shared);
             let running = shared.as_mut()?;
             running.wait(at_most);
             running.has_ended()
@@ -240,10 +223,7 @@ impl Host {
     ) -> Result<Option<Ended>, TargetError> {
         let host = Arc::clone(self);
         blocking(move || {
-            let mut shared = host
-                .shared
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner);
+            let mut shared = locked(&host.shared);
             let mut ended = None;
             if let Some(mut running) = shared.take() {
                 // Whoever accepts nothing may be just ending.
@@ -251,10 +231,7 @@ impl Host {
                 ended = running.has_ended();
             }
             let running = host.launcher.start()?;
-            *host
-                .url
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner) = running.url.clone();
+            *locked(&host.url) = running.url.clone();
             *shared = Some(running);
             Ok(ended)
         })
@@ -263,10 +240,7 @@ impl Host {
 
     /// Keeps how the server ended for whoever asks [`has_ended`](Self::has_ended).
     pub(crate) fn keep_end(&self, ended: Ended) {
-        *self
-            .ended
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner) = Some(ended);
+        *locked(&self.ended) = Some(ended);
     }
 
     /// Whether only one server can run at a time; found out by starting a
@@ -303,10 +277,7 @@ impl Host {
         let host = Arc::clone(self);
         blocking(move || {
             let ended = host.has_ended();
-            *host
-                .ended
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner) = ended;
+            *locked(&host.ended) = ended;
             drop(host.take_shared());
             // What a shell has started may outlive it by a moment.
             host.url().wait_until_free(END);
@@ -325,10 +296,7 @@ impl Host {
     }
 
     fn take_shared(&self) -> Option<Running> {
-        self.shared
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .take()
+        locked(&self.shared).take()
     }
 }
 
@@ -346,6 +314,12 @@ impl Own {
         })
         .await;
     }
+}
+
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex
+        .lock()
+        .unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Lets something that blocks run where it holds no case up.

@@ -8,7 +8,6 @@ mod deaths;
 mod one;
 mod plan;
 
-use std::pin::Pin;
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
@@ -16,7 +15,7 @@ use rfc6455::Frame;
 use tokio::sync::{Mutex, RwLock};
 
 use crate::autobahn::Words;
-use crate::case::{Case, Weight};
+use crate::case::{Boxed, Case, Weight};
 use crate::dialer::{Dialer, Reply};
 use crate::endpoint::Endpoint;
 use crate::known::{KnownViolation, matches};
@@ -83,9 +82,6 @@ pub struct Runner {
     told: std::sync::Mutex<Vec<String>>,
 }
 
-/// A run under way, with its results in the end.
-pub type Running<'a> = Pin<Box<dyn Future<Output = Vec<Judged>> + Send + 'a>>;
-
 /// A case with what it found.
 #[derive(Debug)]
 pub struct Judged {
@@ -117,6 +113,9 @@ pub enum NotReachable {
     /// Nobody accepts connections there.
     #[error("{0}")]
     NoConnection(String),
+    /// A server accepts the connection, but TLS or HTTP/2 fails on it.
+    #[error("{0}")]
+    NotServed(String),
     /// Somebody does, who does not speak WebSocket.
     #[error("{url} is no WebSocket endpoint: {reply}")]
     NoWebSocket {
@@ -172,21 +171,13 @@ impl Runner {
     /// is answered with 101, be that answer right or wrong in its details, and
     /// something comes back for a text.
     ///
-    /// Most cases need an echo. Where it is none that is a sentence for the
-    /// user, who may wonder why so much fails.
+    /// Most cases need an echo. If the server does not echo, the result is a
+    /// sentence that tells the user so.
     ///
     /// # Errors
     ///
-    /// What is there instead, in a sentence.
-    pub fn reach(
-        &self,
-    ) -> Pin<
-        Box<
-            dyn Future<Output = Result<Option<String>, NotReachable>>
-                + Send
-                + '_,
-        >,
-    > {
+    /// A server that can't be tested, with the reason in a sentence.
+    pub fn reach(&self) -> Boxed<'_, Result<Option<String>, NotReachable>> {
         Box::pin(self.reach_it())
     }
 
@@ -200,7 +191,11 @@ impl Runner {
         let answer = match dialer.dial(request).await {
             Ok(answer) => answer,
             Err(finding) => {
-                return Err(NotReachable::NoConnection(finding.got()));
+                let why = finding.got();
+                return Err(match self.endpoint.connect_tcp().await {
+                    Ok(_) => NotReachable::NotServed(why),
+                    Err(_) => NotReachable::NoConnection(why),
+                });
             }
         };
         if !answer.is_switch() {
@@ -221,7 +216,8 @@ impl Runner {
             return Ok(None);
         };
         let text = Incoming::from(Frame::text("wsspec"));
-        // Whoever loses the first text has the second one, as a case will say.
+        // A server that loses the first message still gets a second one: a
+        // case reports the loss.
         for _ in 0..2 {
             if peer.send(Frame::text("wsspec")).await.is_err() {
                 return Ok(None);
@@ -261,21 +257,19 @@ impl Runner {
         &'a self,
         cases: impl IntoIterator<Item = &'static Case>,
         on_end: impl FnMut(&Judged) + Send + 'a,
-    ) -> Running<'a> {
+    ) -> Boxed<'a, Vec<Judged>> {
         self.run_all(cases.into_iter().collect(), Box::new(on_end))
     }
 
-    /// The same without parameters of type, so that it is compiled once and
-    /// not for each caller.
+    /// The same, without parameters of type.
     fn run_all<'a>(
         &'a self,
         cases: Vec<&'static Case>,
         on_end: OnEnd<'a>,
-    ) -> Running<'a> {
+    ) -> Boxed<'a, Vec<Judged>> {
         Box::pin(async move {
             for host in self.endpoint.hosts() {
-                // Where it does not come back the cases find nobody, and say
-                // so.
+                // If it does not start, the cases fail to connect and say so.
                 _ = host.ensure().await;
             }
             let machine = MACHINE.read().await;

@@ -96,13 +96,26 @@ fn carries(case: &Case, id: &str) -> bool {
     case.autobahn.is_some_and(|own| matches(id, own))
 }
 
-/// Ids as few patterns that name exactly them: where all cases of a family are
+/// Ids as few patterns that name exactly them: if all cases of a family are
 /// there, `family/*` stands for them. Each comes with how many it names.
 ///
-/// A family has at least so many parts before its `*`; with 3 it is what
-/// belongs to one rule.
+/// A family has at least this number of parts before its `*`; with 3 it is one
+/// rule.
 #[must_use]
 pub fn folded(ids: &[&str], parts: usize) -> Vec<(String, usize)> {
+    let others = crate::cases::all().map(|case| case.id);
+    let others: Vec<_> = others.filter(|id| !ids.contains(id)).collect();
+    folded_without(ids, &others, parts)
+}
+
+/// The same, with patterns that name none of the other ids, whatever else they
+/// name.
+#[must_use]
+pub fn folded_without(
+    ids: &[&str],
+    others: &[&str],
+    parts: usize,
+) -> Vec<(String, usize)> {
     let mut patterns: Vec<(String, usize)> = Vec::new();
     for id in ids {
         let is_of = |(pattern, _): &(String, usize)| {
@@ -117,10 +130,9 @@ pub fn folded(ids: &[&str], parts: usize) -> Vec<(String, usize)> {
             .skip(parts.saturating_sub(1))
             .find_map(|end| {
                 let family = &id[..end];
-                let is_of = |id: &str| id.starts_with(family);
-                let mut all = crate::cases::all().filter(|it| is_of(it.id));
-                let is_whole = all.all(|case| ids.contains(&case.id));
-                let count = ids.iter().filter(|id| is_of(id)).count();
+                let is_of = |id: &&&str| id.starts_with(family);
+                let is_whole = !others.iter().any(|id| is_of(&id));
+                let count = ids.iter().filter(is_of).count();
                 (is_whole && count > 1).then(|| (format!("{family}*"), count))
             });
         patterns.push(whole.unwrap_or_else(|| ((*id).to_owned(), 1)));

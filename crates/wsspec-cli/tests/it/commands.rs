@@ -494,6 +494,6 @@ fn a_server_that_does_not_survive_fails_the_run() {
         wsspec(&["run", "--exec", &command, "--case", PING]);
     let all = text + &error;
     assert_eq!(code, Some(1), "{all}");
-    // Told by the case, or about a server that ends by itself.
+    // The case reports it, or a line about a server that ends on its own.
     assert!(all.contains("exit status: 7"), "{all}");
 }

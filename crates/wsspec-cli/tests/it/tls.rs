@@ -139,7 +139,7 @@ fn who_is_trusted_is_judged_and_nobody_else() {
     assert_eq!(code, Some(3), "{text}");
     assert!(text.contains("its issuer is not known here"), "{text}");
     assert!(text.contains("--insecure trusts any"), "{text}");
-    // The server is running, so nobody is asked whether it is.
+    // The server is running, so the message does not ask whether it is.
     assert!(!text.contains("Is the server running"), "{text}");
 }
 

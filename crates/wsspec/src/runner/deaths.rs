@@ -103,8 +103,8 @@ impl Plan<'_> {
                         (judged.duration, self.revive(server).await);
                     if let Some(how) = self.ends_alone(server, duration).await {
                         let why = format!(
-                            "the server ends by itself, while nobody sends \
-                             anything: {how}"
+                            "the server ends on its own, while no client \
+                             sends anything: {how}"
                         );
                         return self.give_up(server, batch, rest, &why);
                     }

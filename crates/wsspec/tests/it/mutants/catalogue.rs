@@ -6,6 +6,7 @@ use std::sync::LazyLock;
 
 use wsspec::case::Case;
 use wsspec::known::matches;
+use wsspec::select::folded_without;
 use wsspec_reference::Defect;
 
 const TEXT: &str = include_str!("catalogue.txt");
@@ -170,18 +171,9 @@ fn folded(
     cases: &[&'static Case],
     others: &[&'static Case],
 ) -> impl Iterator<Item = String> {
-    let mut patterns: Vec<String> = Vec::new();
-    for case in cases {
-        if patterns.iter().any(|it| matches(it, case.id)) {
-            continue;
-        }
-        let ends = case.id.match_indices('/').skip(1);
-        let families = ends.map(|(end, _)| format!("{}*", &case.id[..=end]));
-        let family = families.into_iter().find(|family| {
-            let named = cases.iter().filter(|it| matches(family, it.id));
-            named.count() > 1 && !others.iter().any(|it| matches(family, it.id))
-        });
-        patterns.push(family.unwrap_or_else(|| case.id.to_owned()));
-    }
-    patterns.into_iter()
+    let ids = |cases: &[&'static Case]| -> Vec<_> {
+        cases.iter().map(|case| case.id).collect()
+    };
+    let patterns = folded_without(&ids(cases), &ids(others), 2);
+    patterns.into_iter().map(|(pattern, _)| pattern)
 }
